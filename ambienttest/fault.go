@@ -1,0 +1,145 @@
+package ambienttest
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A Fault is what goes wrong with one request. Its parts combine; the zero Fault changes nothing.
+type Fault struct {
+	Status int         // answer with this instead of handling the request; 0 handles it as usual
+	Header http.Header // of that answer
+	Body   string      // of that answer
+
+	BodySize int64         // bytes of filler text that follow Body; see [Endless]
+	Truncate bool          // announce the whole body, send half of it and close the connection
+	Early    bool          // answer without reading the request's body, as a proxy does with 413; needs a Status
+	Process  bool          // do the real work too, a job is created, and only then answer with Status or reset
+	Delay    time.Duration // wait before answering or resetting
+	Trickle  time.Duration // send one byte of the response's body per interval
+	Reset    Reset         // cut the connection
+}
+
+// Endless is a BodySize that never ends, and is sent without a Content-Length.
+const Endless int64 = math.MaxInt64
+
+// Reset says when a connection is reset. On TCP the client sees a true RST, which on HTTP/2 ends all its streams; in
+// memory the pipe is closed. Note that net/http by itself repeats a GET once when a kept-alive connection is lost
+// before any answer, and that repetition counts as a request here.
+type Reset int
+
+const (
+	NoReset          Reset = iota
+	ResetBeforeRead        // before anything of the request's body is read
+	ResetMidBody           // after half of the request's Content-Length, or 64 KiB where that is not known
+	ResetAfterRead         // the request was read in full and no answer is sent; see also Fault.Process
+	ResetMidResponse       // after the header and half of the body of the answer
+)
+
+// Answer is the fault of answering with a status and the service's documented body for it, or the nearest thing to
+// it where none is published.
+func Answer(status int) Fault {
+	a := documented(status)
+	return Fault{Status: a.status, Header: a.header, Body: a.body}
+}
+
+// RetryAfter is [Answer] with a Retry-After header: seconds or an HTTP date, or anything else, sent as it is.
+func RetryAfter(status int, value string) Fault {
+	f := Answer(status)
+	f.Header.Set("Retry-After", value)
+	return f
+}
+
+// ProxyHTML is the answer of a proxy that stands in front of the service.
+func ProxyHTML(status int) Fault {
+	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	return Fault{
+		Status: status,
+		Header: http.Header{"Content-Type": {"text/html"}, "Server": {"nginx"}},
+		Body: "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title +
+			"</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
+	}
+}
+
+// Redirect sends the client elsewhere, with 307 so that a client which follows repeats method and body.
+func Redirect(location string) Fault {
+	return Fault{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {location}}}
+}
+
+// Fault plans a fault for the nth request of a route, counted from 1 and from the server's start. A route is a method
+// and a path template, such as "POST /transcribe" or "GET /transcribe/{id}", or "*" for any request. Where several
+// faults are due, the one planned first happens. Fault panics on an unknown route and on a fault that contradicts
+// itself.
+func (s *Server) Fault(route string, nth int, f Fault) { s.FaultRange(route, nth, nth, f) }
+
+// FaultRange is [Server.Fault] for every request from one number to another, both included.
+func (s *Server) FaultRange(route string, from, to int, f Fault) {
+	mustKnow(route)
+	if from < 1 || to < from {
+		panic(fmt.Sprintf("ambienttest: no request is between %d and %d", from, to))
+	}
+	f.mustMakeSense()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, &plannedFault{Fault: f, route: route, from: from, to: to})
+}
+
+type plannedFault struct {
+	Fault
+	route    string
+	from, to int
+	reached  bool
+}
+
+func (p *plannedFault) String() string {
+	which := fmt.Sprintf("request %d", p.from)
+	if p.to > p.from {
+		which = fmt.Sprintf("requests %d to %d", p.from, p.to)
+	}
+	return fmt.Sprintf("fault on %s of %q", which, p.route)
+}
+
+// dueFault is called with the mutex held, once the request has been counted.
+func (s *Server) dueFault(route string) Fault {
+	for _, p := range s.faults {
+		n := s.arrived[p.route]
+		if (p.route == route || p.route == anyRoute) && p.from <= n && n <= p.to {
+			p.reached = true
+			return p.Fault
+		}
+	}
+	return Fault{}
+}
+
+func (f Fault) mustMakeSense() {
+	notRead := f.Early || f.Reset == ResetBeforeRead || f.Reset == ResetMidBody
+	switch {
+	case f.Status != 0 && (f.Status < 200 || f.Status > 999):
+		panic(fmt.Sprintf("ambienttest: no final status: %d", f.Status))
+	case f.Early && f.Status == 0:
+		panic("ambienttest: an early answer needs a Status")
+	case f.Process && notRead:
+		panic("ambienttest: a request that is not read cannot be processed")
+	case f.Status == 0 && (f.Body != "" || f.Header != nil || f.BodySize != 0):
+		panic("ambienttest: Header, Body and BodySize need a Status")
+	}
+}
+
+// replaces tells whether the request is read but not handled.
+func (f Fault) replaces() bool {
+	return !f.Process && (f.Status != 0 || f.Reset == ResetAfterRead)
+}
+
+func (f Fault) answer() answer {
+	a := answer{f.Status, f.Header.Clone(), f.Body}
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	if a.header.Get("Content-Type") == "" && strings.HasPrefix(f.Body, "{") {
+		a.header.Set("Content-Type", "application/json") // net/http would say text/plain
+	}
+	return a
+}

@@ -1,0 +1,80 @@
+package ambienttest
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// An Option sets up a server.
+type Option func(*config)
+
+type config struct {
+	username, password string
+	tokenLifetime      time.Duration
+	tokenDelay         time.Duration
+	templates          []int64
+	rateLimit          RateLimit
+	transcript         string
+	note               map[string]any
+	jobTime            time.Duration
+}
+
+func defaultConfig() config {
+	return config{
+		username:      "synthetic-service-account",
+		password:      "synthetic-password",
+		tokenLifetime: 48 * time.Hour,
+		jobTime:       3 * time.Second,
+		transcript: "This is a synthetic visit with no real patient. Doctor: What brings you in today? " +
+			"Patient: I have had a dry cough for a week. Doctor: Any fever? Patient: No.",
+		note: map[string]any{
+			"title":      "Synthetic note, no real patient",
+			"subjective": "Dry cough for a week. No fever.",
+			"assessment": "Viral upper respiratory infection.",
+			"plan":       "Fluids and rest; return if symptoms persist.",
+		},
+	}
+}
+
+// WithCredentials sets the one account that the server knows. The default is a synthetic one, found in the server's
+// Username and Password.
+func WithCredentials(username, password string) Option {
+	return func(c *config) { c.username, c.password = username, password }
+}
+
+// WithTokenLifetime sets how long a token is good for; the default is 48 hours. The token's exp claim counts whole
+// seconds and is rounded down, the server itself is exact. Zero or less issues tokens that have already expired.
+func WithTokenLifetime(d time.Duration) Option {
+	return func(c *config) { c.tokenLifetime = d }
+}
+
+// WithTokenDelay makes every answer of the token endpoint take this long; the default is 0.
+func WithTokenDelay(d time.Duration) Option {
+	return func(c *config) { c.tokenDelay = d }
+}
+
+// WithTemplates names the templates that the account may use. By default it may use any.
+func WithTemplates(ids ...int64) Option {
+	return func(c *config) { c.templates = slices.Clone(ids) }
+}
+
+// WithRateLimit limits the rate of requests from the start; see [RateLimit]. The default is no limit.
+func WithRateLimit(l RateLimit) Option {
+	return func(c *config) { c.rateLimit = l }
+}
+
+// WithTranscript sets the text of transcriptions that have no script.
+func WithTranscript(text string) Option {
+	return func(c *config) { c.transcript = text }
+}
+
+// WithNote sets the field "note" of completed scribes that have no script.
+func WithNote(note map[string]any) Option {
+	return func(c *config) { c.note = maps.Clone(note) }
+}
+
+// WithJobTime sets how long jobs that have no script take from submission to result; the default is 3 seconds.
+func WithJobTime(d time.Duration) Option {
+	return func(c *config) { c.jobTime = d }
+}

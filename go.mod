@@ -1,0 +1,3 @@
+module github.com/ambient-scribe/ambient-go
+
+go 1.26

@@ -1,0 +1,309 @@
+// Package gate holds back the requests of a whole client while a rate limit
+// lasts, and lets them go, first come first served, as the limit allows.
+//
+// With headers that tell what remains it lets that many go. Without, it pauses
+// after a refusal and then lets requests go one by one, at first slowly.
+package gate
+
+import (
+	"container/list"
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/limits"
+)
+
+const (
+	coldFlight = 8                      // requests in flight until the first answer of all
+	minClosed  = 100 * time.Millisecond // shortest closing, doubling with each refusal in a row
+	minPause   = 250 * time.Millisecond // closing without a known reset, doubling likewise
+	maxPause   = 30 * time.Second
+	perPause   = 64               // requests let go in one pause's time after a closing, doubling each time it goes well
+	minGap     = time.Millisecond // requests closer than this are not held apart
+	sharedFor  = 8                // windows for which a refusal shows that others use the account
+	sharedPart = 8                // share of what remains that is put in flight then
+)
+
+// A Gate is safe for concurrent use.
+type Gate struct {
+	notify func(Change)
+
+	mu       sync.Mutex
+	queue    list.List // of *waiter, in order of arrival
+	arrivals uint64
+	inFlight int
+	answered bool // an answer was seen, so the server is known to cope
+
+	// Closing.
+	closedAt    time.Time
+	closedUntil time.Time
+	open        bool // false from a closing until it is noticed that it ended
+	refusals    int  // closings since the last success
+	goodCalls   int  // successes since the last closing
+
+	// What the headers say; remaining is -1 when unknown.
+	remaining, limit int64
+	reset            time.Time
+	shared           int // windows for which others are taken to use the account
+
+	// Opening when nothing is known of what remains.
+	pause    time.Duration
+	gap      time.Duration // between two requests; 0 = none
+	flight   int           // requests in flight while there is a gap
+	released int           // requests since gap was last halved
+	nextGo   time.Time
+
+	timer   *time.Timer
+	shownTo time.Time // the latest opening that the queue was checked against
+	changes []Change
+}
+
+// A Change is a closing or opening of the gate.
+type Change struct {
+	Closed  bool
+	Until   time.Time // of a closing
+	Waiting int       // calls in the line
+}
+
+// New returns an open gate. notify, if any, is told of closings and openings;
+// it must not call the gate.
+func New(notify func(Change)) *Gate {
+	return &Gate{notify: notify, open: true, remaining: -1, limit: -1}
+}
+
+// A Ticket is the right to one request. It must be given back with Leave.
+type Ticket struct {
+	at time.Time
+}
+
+// Outcome is what became of a request.
+type Outcome struct {
+	Answered bool        // an answer came, whatever it was
+	Refused  bool        // the answer was a refusal for the rate limit
+	Info     limits.Info // of the answer
+}
+
+// unlock ends a critical section and tells what changed in it.
+func (g *Gate) unlock() {
+	changes := g.changes
+	g.changes = nil
+	g.mu.Unlock()
+	if g.notify != nil {
+		for _, c := range changes {
+			g.notify(c)
+		}
+	}
+}
+
+// Leave gives a ticket back with what became of its request.
+func (g *Gate) Leave(t Ticket, o Outcome) {
+	g.mu.Lock()
+	defer g.unlock()
+	now := time.Now()
+	g.inFlight--
+	g.answered = g.answered || o.Answered
+	if o.Refused && g.remaining > 0 {
+		g.shared = sharedFor // somebody else took what was left for us
+	}
+	switch {
+	case o.Answered && o.Info.Remaining >= 0:
+		g.learn(o.Info, now)
+	case g.remaining > 0:
+		g.remaining--
+	}
+	switch {
+	case o.Refused:
+		g.refuse(t, o.Info, now)
+	case o.Answered:
+		g.refusals = 0
+		g.goodCalls++
+	}
+	g.dispatch(now)
+}
+
+// learn takes over what an answer says. Answers come in any order and their
+// resets are whole seconds, so one within a second of the known reset speaks
+// of the same window and can only lower what remains of it.
+func (g *Gate) learn(info limits.Info, now time.Time) {
+	ahead := info.Reset.Sub(g.reset)
+	switch {
+	case !info.Reset.After(now):
+		// No window, or one that is over: what remained of it says nothing.
+	case g.reset.IsZero() || ahead >= time.Second:
+		g.remaining, g.limit, g.reset = info.Remaining, info.Limit, info.Reset
+	case ahead > -time.Second:
+		g.remaining = min(g.remaining, info.Remaining)
+		g.reset = g.reset.Add(max(ahead, 0))
+	}
+}
+
+// refuse closes the gate, unless the refused request was on its way before the
+// last closing and so says nothing new.
+func (g *Gate) refuse(t Ticket, info limits.Info, now time.Time) {
+	if t.at.Before(g.closedAt) {
+		return
+	}
+	g.refusals++
+	until := now.Add(min(minClosed<<min(g.refusals-1, 16), maxPause))
+	if reset := info.Until(); !reset.IsZero() {
+		if reset.After(until) {
+			until = reset
+		}
+	} else {
+		until = now.Add(g.lengthen())
+	}
+	g.gap, g.flight, g.released = max(g.pause, minPause)/perPause, coldFlight, 0
+	g.goodCalls = 0
+	g.closedAt, g.closedUntil = now, until
+	g.open = false
+	g.changes = append(g.changes, Change{Closed: true, Until: until, Waiting: g.queue.Len() + 1})
+}
+
+// lengthen adapts the pause: longer when the last one brought nothing, shorter
+// when it brought plenty.
+func (g *Gate) lengthen() time.Duration {
+	switch {
+	case g.pause == 0:
+		g.pause = minPause
+	case g.goodCalls == 0:
+		g.pause = min(2*g.pause, maxPause)
+	case g.goodCalls >= perPause:
+		g.pause = max(g.pause/2, minPause)
+	}
+	return g.pause
+}
+
+// dispatch lets the first in line go while there is room, and sets the timer
+// for the time when there may be more.
+func (g *Gate) dispatch(now time.Time) {
+	for g.queue.Len() > 0 {
+		opens, ok := g.room(now)
+		if !ok {
+			g.sleep(opens, now)
+			return
+		}
+		w := g.queue.Remove(g.queue.Front()).(*waiter)
+		w.grant(g.issue(now))
+	}
+}
+
+// room reports whether one more request may go. If not, opens is when time
+// alone will change that; zero if only an answer can.
+func (g *Gate) room(now time.Time) (opens time.Time, ok bool) {
+	if now.Before(g.closedUntil) {
+		return g.closedUntil, false
+	}
+	if !g.open {
+		g.open = true
+		g.changes = append(g.changes, Change{Waiting: g.queue.Len()})
+	}
+	if !g.answered {
+		return time.Time{}, g.inFlight < coldFlight
+	}
+	g.rollOver(now)
+	if g.remaining >= 0 {
+		return g.roomInWindow()
+	}
+	if now.Before(g.nextGo) {
+		return g.nextGo, false
+	}
+	return time.Time{}, g.gap == 0 || g.inFlight < g.flight
+}
+
+// rollOver starts a new window when the known one has ended. How much it
+// allows is the limit, where that is known.
+func (g *Gate) rollOver(now time.Time) {
+	if g.remaining < 0 || g.reset.IsZero() || now.Before(g.reset) {
+		return
+	}
+	g.remaining, g.reset = g.limit, time.Time{}
+	g.shared = max(g.shared-1, 0)
+	if g.remaining < 0 {
+		g.remaining = coldFlight
+	}
+}
+
+// roomInWindow compares what remains with what is in flight. Where others use
+// the account too, only a part of it is put in flight at a time, so that their
+// requests show in the answers before all is spent.
+func (g *Gate) roomInWindow() (opens time.Time, ok bool) {
+	if g.remaining == 0 {
+		return g.reset, false
+	}
+	flight := g.remaining
+	if g.shared > 0 {
+		flight = max(flight/sharedPart, 1)
+	}
+	return time.Time{}, int64(g.inFlight) < flight
+}
+
+// issue counts one request out.
+func (g *Gate) issue(now time.Time) Ticket {
+	g.inFlight++
+	if g.gap > 0 && g.remaining < 0 {
+		g.nextGo = now.Add(time.Duration(2 * rand.Float64() * float64(g.gap)))
+		if g.released++; g.released >= perPause {
+			g.released = 0
+			g.flight *= 2
+			if g.gap /= 2; g.gap < minGap {
+				g.gap = 0
+			}
+		}
+	}
+	return Ticket{at: now}
+}
+
+// sleep sets the timer and sends away who cannot wait that long.
+func (g *Gate) sleep(opens, now time.Time) {
+	if opens.IsZero() {
+		return
+	}
+	if opens.After(g.shownTo) && opens.Sub(now) >= minClosed {
+		g.shownTo = opens
+		g.sendAway(opens)
+	}
+	if g.timer == nil {
+		g.timer = time.AfterFunc(opens.Sub(now), g.wake)
+	} else {
+		g.timer.Reset(opens.Sub(now))
+	}
+}
+
+func (g *Gate) wake() {
+	g.mu.Lock()
+	defer g.unlock()
+	g.dispatch(time.Now())
+}
+
+// Enter waits for a ticket: until ctx ends, or for max at most if that is not
+// negative, or not at all for time to pass if it is. order keeps a call's place in
+// the line from one request to the next: it is 0 at first and then what Enter
+// made it.
+//
+// The error is ctx's or a *TooLongError, and that at once when it is known
+// that the gate stays closed for longer.
+func (g *Gate) Enter(ctx context.Context, max time.Duration, order *uint64) (Ticket, error) {
+	g.mu.Lock()
+	if *order == 0 {
+		g.arrivals++
+		*order = g.arrivals
+	}
+	now := time.Now()
+	opens, ok := g.room(now)
+	if ok && g.queue.Len() == 0 {
+		t := g.issue(now)
+		g.unlock()
+		return t, nil
+	}
+	w := newWaiter(ctx, max, *order, now)
+	if err := w.outlast(opens); err != nil {
+		g.unlock()
+		return Ticket{}, err
+	}
+	w.place = g.line(w)
+	g.dispatch(now)
+	g.unlock()
+	return g.wait(ctx, w)
+}

@@ -1,0 +1,91 @@
+// Package jsonobject walks the top level of a JSON object without decoding
+// its values, so that unknown members can be kept byte for byte.
+package jsonobject
+
+import (
+	"encoding/json"
+	"iter"
+)
+
+// IsObject reports whether data is one valid JSON object.
+func IsObject(data []byte) bool {
+	i := skipSpace(data, 0)
+	return i < len(data) && data[i] == '{' && json.Valid(data)
+}
+
+// Members yields the members of a valid JSON object in order, duplicates
+// included. Values alias data. It yields nothing for anything else.
+func Members(data []byte) iter.Seq2[string, json.RawMessage] {
+	return func(yield func(string, json.RawMessage) bool) {
+		if !IsObject(data) {
+			return
+		}
+		i := skipSpace(data, skipSpace(data, 0)+1)
+		for data[i] != '}' {
+			end := skipString(data, i)
+			name := unquote(data[i:end])
+			i = skipSpace(data, end)
+			i = skipSpace(data, i+1) // the colon
+			end = skipValue(data, i)
+			if !yield(name, data[i:end:end]) {
+				return
+			}
+			i = skipSpace(data, end)
+			if data[i] == ',' {
+				i = skipSpace(data, i+1)
+			}
+		}
+	}
+}
+
+// The skip functions trust that data is valid JSON.
+
+func skipSpace(data []byte, i int) int {
+	for i < len(data) && (data[i] == ' ' || data[i] == '\t' || data[i] == '\n' || data[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+func skipString(data []byte, i int) int {
+	for i++; data[i] != '"'; i++ {
+		if data[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+func skipValue(data []byte, i int) int {
+	depth := 0
+	for {
+		switch data[i] {
+		case '"':
+			i = skipString(data, i)
+			if depth == 0 {
+				return i
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth <= 0 {
+				if depth < 0 { // the object's own end, right behind a number or word
+					return i
+				}
+				return i + 1
+			}
+		case ',', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return i
+			}
+		}
+		i++
+	}
+}
+
+func unquote(quoted []byte) string {
+	var s string
+	_ = json.Unmarshal(quoted, &s) // valid by construction
+	return s
+}
