@@ -13,12 +13,12 @@ import (
 type Dialect int
 
 const (
-	NoHeaders       Dialect = iota
-	RetryAfterOnly          // Retry-After, and nothing else
-	XRateLimit              // X-RateLimit-Limit, -Remaining, -Reset in epoch seconds
-	XRateLimitMillis        // the same with -Reset in epoch milliseconds
-	RateLimitDelta          // RateLimit-Limit, -Remaining, -Reset in seconds from now
-	IETF                    // RateLimit and RateLimit-Policy, structured fields of draft-ietf-httpapi-ratelimit-headers
+	NoHeaders        Dialect = iota
+	RetryAfterOnly           // Retry-After, and nothing else
+	XRateLimit               // X-RateLimit-Limit, -Remaining, -Reset in epoch seconds
+	XRateLimitMillis         // the same with -Reset in epoch milliseconds
+	RateLimitDelta           // RateLimit-Limit, -Remaining, -Reset in seconds from now
+	IETF                     // RateLimit and RateLimit-Policy, structured fields of draft-ietf-httpapi-ratelimit-headers
 )
 
 // headers tells a verdict in the limiter's dialect.

@@ -50,7 +50,10 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) arrive(w http.ResponseWriter, r *http.Request) *exchange {
 	e := &exchange{server: s, w: w, r: r, header: http.Header{}}
 	e.route, e.id, e.allow = match(r.Method, r.URL.Path)
-	number, _ := strconv.ParseInt(e.id, 10, 64)
+	number, err := strconv.ParseInt(e.id, 10, 64)
+	if err != nil {
+		number = 0
+	}
 	e.record = &Request{
 		Method: r.Method, Route: e.route.name, Path: r.URL.Path, ID: number,
 		Host: r.Host, Header: r.Header.Clone(), Proto: r.Proto, Time: time.Now(),

@@ -24,14 +24,16 @@ type meter struct {
 	body io.Reader
 	hash hash.Hash
 	size int64
-	eof  bool
+	end  error // the first error: io.EOF, or what broke the body off
 }
 
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.body.Read(p)
 	m.hash.Write(p[:n])
 	m.size += int64(n)
-	m.eof = m.eof || err == io.EOF
+	if m.end == nil {
+		m.end = err
+	}
 	return n, err
 }
 
@@ -42,9 +44,9 @@ func (e *exchange) readBody() (answer, bool) {
 	var got Request
 	err := got.parse(e.r.Header.Get("Content-Type"), m)
 	_, _ = io.Copy(io.Discard, m) // an epilogue, or the rest after an error
-	got.Complete = m.eof && err == nil
+	got.Complete = m.end == io.EOF && err == nil
 	e.recordBody(got, m)
-	if !m.eof {
+	if m.end != io.EOF {
 		panic(http.ErrAbortHandler)
 	}
 	if err != nil {
@@ -78,8 +80,8 @@ func (e *exchange) recordBody(got Request, m *meter) {
 // parse reads a body of the given type into Fields, Files and Raw.
 func (r *Request) parse(contentType string, body io.Reader) error {
 	mediaType, params, err := mime.ParseMediaType(contentType)
-	if err == nil && mediaType == multiparts {
-		return r.parseMultipart(multipart.NewReader(body, params["boundary"]))
+	if err == nil && mediaType == multiparts && params["boundary"] != "" {
+		return r.parseMultipart(body, params["boundary"])
 	}
 	if r.Raw, err = io.ReadAll(io.LimitReader(body, maxRaw)); err != nil {
 		return err
@@ -109,7 +111,11 @@ func (r *Request) parseURLEncoded(raw string) error {
 	return nil
 }
 
-func (r *Request) parseMultipart(form *multipart.Reader) error {
+// parseMultipart tells a form that ends after its closing boundary from one that ends after any other, which
+// multipart.Reader alone does not.
+func (r *Request) parseMultipart(body io.Reader, boundary string) error {
+	beyond := io.MultiReader(strings.NewReader("\r\n"), noMore{})
+	form := multipart.NewReader(io.MultiReader(body, beyond), boundary)
 	for {
 		part, err := form.NextRawPart()
 		if err == io.EOF {
@@ -144,3 +150,8 @@ func (r *Request) parsePart(part *multipart.Part) error {
 	r.Fields = append(r.Fields, Field{params["name"], string(value)})
 	return err
 }
+
+// noMore is what lies beyond the end of a form.
+type noMore struct{}
+
+func (noMore) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

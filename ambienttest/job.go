@@ -109,7 +109,8 @@ func (s *scripts) unreached(method string) []string {
 		for _, st := range s.lives[i] {
 			statuses = append(statuses, st.Status)
 		}
-		all = append(all, fmt.Sprintf("%s no. %d (%s): no job was submitted for it", method, i+1, strings.Join(statuses, ", ")))
+		all = append(all, fmt.Sprintf("%s no. %d (%s): no job was submitted for it",
+			method, i+1, strings.Join(statuses, ", ")))
 	}
 	return all
 }

@@ -82,7 +82,7 @@ func createScribe(e *exchange, now time.Time) answer {
 	if len(e.record.Files) == 0 && len(e.record.Values("transcripts")) == 0 {
 		return invalid(missing("body", "audio_files"))
 	}
-	if denied := s.denied(e.record.Values("template_ids")); denied != nil {
+	if denied := s.denied(e.record.Values("template_ids")); len(denied) > 0 {
 		return detail(http.StatusUnprocessableEntity,
 			fmt.Sprintf("You do not have access to these template_ids [%s]", strings.Join(denied, ", ")))
 	}

@@ -49,7 +49,7 @@ func WithTokenLifetime(d time.Duration) Option {
 	return func(c *config) { c.tokenLifetime = d }
 }
 
-// WithTokenDelay makes every answer of the token endpoint take this long; the default is 0.
+// WithTokenDelay makes the token endpoint take this long to answer a well-formed call; the default is 0.
 func WithTokenDelay(d time.Duration) Option {
 	return func(c *config) { c.tokenDelay = d }
 }

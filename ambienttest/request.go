@@ -14,10 +14,10 @@ type Request struct {
 	Path   string // as sent, decoded, without the query
 	ID     int64  // the id in the path, or 0
 	Host   string
-	Header http.Header
-	Proto  string    // such as "HTTP/1.1"
-	Conn   int       // number of the connection, counted from 1; 0 where the handler is mounted elsewhere
-	Time   time.Time // of arrival
+	Header http.Header // without the Expect of an HTTP/2 request, which net/http takes out
+	Proto  string      // such as "HTTP/1.1"
+	Conn   int         // number of the connection, counted from 1; 0 where the handler is mounted elsewhere
+	Time   time.Time   // of arrival
 
 	Fields     []Field // of the form, in order
 	Files      []File  // of the form, in order

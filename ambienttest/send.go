@@ -74,10 +74,10 @@ func (e *exchange) writeBody(body io.Reader) {
 	_ = flush()
 	one := make([]byte, 1)
 	for {
-		e.wait(e.fault.Trickle)
 		if _, err := io.ReadFull(body, one); err != nil {
 			return
 		}
+		e.wait(e.fault.Trickle)
 		if _, err := e.w.Write(one); err != nil {
 			return
 		}
@@ -107,8 +107,8 @@ func (e *exchange) reset() {
 type filler struct{}
 
 func (filler) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = '.'
+	for n := copy(p, "."); 0 < n && n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
 	}
 	return len(p), nil
 }

@@ -133,10 +133,15 @@ func (s *Server) serve(accept func() error) {
 
 // trackConn lets Close wait for connections: the server's own Close leaves their goroutines to end by themselves,
 // which is too late for a synctest bubble.
-func (s *Server) trackConn(_ net.Conn, state http.ConnState) {
+func (s *Server) trackConn(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.running.Add(1)
+		select {
+		case <-s.done: // accepted too late for Close to have cut it
+			_ = c.Close()
+		default:
+		}
 	case http.StateClosed, http.StateHijacked:
 		s.running.Done()
 	}

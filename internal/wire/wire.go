@@ -50,9 +50,6 @@ type timeout string
 func (t timeout) Error() string { return string(t) }
 func (timeout) Timeout() bool   { return true }
 func (timeout) Temporary() bool { return true }
-func (timeout) Is(target error) bool {
-	return target == context.DeadlineExceeded
-}
 
 // A Report is what became of one exchange.
 type Report struct {

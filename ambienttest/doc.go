@@ -1,0 +1,63 @@
+// Package ambienttest is a fake of the Ambient AI Scribe API for tests: a real HTTP server that speaks the service's
+// wire, checks requests as the service would, does the work on a script, fails on demand, and records what arrived.
+// It needs no account and holds no patient data.
+//
+//	func TestVisit(t *testing.T) {
+//		synctest.Test(t, func(t *testing.T) {
+//			srv := ambienttest.StartInMemory(t)
+//			srv.ScriptTranscription(ambienttest.TranscriptionCompletes(20*time.Minute, "Synthetic visit.")...)
+//			srv.Fault("GET /transcribe/{id}", 2, ambienttest.RetryAfter(429, "600"))
+//
+//			client, err := ambient.NewClient(
+//				ambient.WithBaseURL(srv.URL),
+//				ambient.WithHTTPClient(srv.Client()),
+//				ambient.WithCredentials(srv.Username, srv.Password),
+//			)
+//			// ... submit, wait, and look at the transcript: half an hour that takes milliseconds ...
+//
+//			srv.AssertCount(t, "POST /transcribe", 1)
+//		})
+//	}
+//
+// # Servers
+//
+// [NewServer] listens on a loopback port, [NewTLSServer] does so behind TLS with HTTP/2, and [NewInMemory] uses no
+// sockets and lives entirely in the time of a testing/synctest bubble. [Start] and [StartInMemory] close the server at
+// the end of a test and report what it never reached. A new server accepts its own Username and Password, any
+// template, and any number of requests; a job takes three seconds.
+//
+// # Jobs
+//
+// A job is a list of [Step] values, each a status and how long it lasts. [Server.ScriptTranscription] and
+// [Server.ScriptScribe] write the life of the next job; helpers such as [TranscriptionFails] make the usual lives. The
+// server keeps no timer: a GET works out which step the job is in.
+//
+// # Faults
+//
+// [Server.Fault] plans what goes wrong with the nth request of a route: any status with any body, a delay, a trickle,
+// a truncated answer, a redirect, a connection reset at any point. A route is a method and a path template:
+//
+//	POST /auth/token
+//	POST /transcribe
+//	GET /transcribe/{id}
+//	POST /scribe
+//	GET /scribe/{id}
+//	POST /scribe/{id}/regenerate/audio
+//	*                                     any request, also to an unknown path
+//
+// [Server.RevokeTokens] and [Server.SetRateLimit] change the server in mid-run.
+//
+// # What is checked
+//
+// A request passes, in this order: the planned fault, if it takes the place of the answer; route and method; the
+// bearer token; the rate limit (neither reads the body, so a client that sends "Expect: 100-continue" is refused
+// before it uploads); the form's names, types and counts; templates. The answers are the documented ones, and
+// FastAPI's where none is published; 422 bodies echo the input, as FastAPI's do, so that a client can show that it does
+// not repeat them. Two checks are stricter than the service is known to be: an unknown form field is refused, and so is
+// an Authorization header on the token call. Headers that a proxy may add are ignored.
+//
+// # What is recorded
+//
+// [Server.Requests] returns every request with its header, fields, files and digests. Bodies are hashed as they stream
+// in: an upload of any size costs no memory.
+package ambienttest

@@ -1,0 +1,105 @@
+package ambient
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/mask"
+	"github.com/ambient-scribe/ambient-go/internal/scrub"
+	"github.com/ambient-scribe/ambient-go/internal/wire"
+)
+
+// Delivery says how far a request got.
+type Delivery int
+
+const (
+	NotSent    = Delivery(wire.NotSent)    // no connection was had
+	PartlySent = Delivery(wire.PartlySent) // part of the request left, and its framing proves that the server has no whole one
+	FullySent  = Delivery(wire.FullySent)  // all of it left and no answer came: the service may have taken it
+	Answered   = Delivery(wire.Answered)   // a response began
+)
+
+func (d Delivery) String() string {
+	switch d {
+	case NotSent:
+		return "not sent"
+	case PartlySent:
+		return "partly sent"
+	case FullySent:
+		return "fully sent"
+	case Answered:
+		return "answered"
+	}
+	return "unknown"
+}
+
+// Attempt is one request of a call that was handed to the transport. Retries,
+// repeats after a 429 and the replay after a 401 are attempts of their own;
+// token calls are not.
+type Attempt struct {
+	Start      time.Time
+	Duration   time.Duration
+	StatusCode int           // 0 without an answer
+	Err        error         // nil if the answer was read in full; safe to print
+	Wait       time.Duration // before it: for the backoff and the rate limit
+	BytesSent  int64         // of the request's body
+	Sent       Delivery
+	ConnReused bool
+
+	maybeTaken bool // the service may have created what it asked for
+}
+
+// keep adds an attempt to the call's record.
+func (c *call) keep(r wire.Report, start time.Time) {
+	c.answered = r.Header
+	a := Attempt{
+		Start: start, Duration: time.Since(start), StatusCode: r.Status, Err: scrub.Error(r.Err), Wait: c.waited,
+		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeTaken: c.mayHaveTaken(r),
+	}
+	c.waited = 0
+	c.attempts = append(c.attempts, a)
+	c.emit(Event{Kind: EventAttempt, Number: len(c.attempts), Attempt: a, RequestID: mask.ID(requestID(r.Header)), Err: a.Err})
+}
+
+// CallInfo tells how a call went.
+type CallInfo struct {
+	RequestID string      // of the last answer, from X-Request-Id or a header like it
+	Header    http.Header // of the last answer
+	RateLimit *RateLimit  // nil where the last answer does not tell
+	Attempts  []Attempt
+}
+
+func (c *call) callInfo() CallInfo {
+	info := CallInfo{RequestID: requestID(c.answered), Header: c.answered, Attempts: c.attempts}
+	if l := c.limits; l.Limit >= 0 || l.Remaining >= 0 || !l.Reset.IsZero() {
+		info.RateLimit = &RateLimit{Limit: l.Limit, Remaining: l.Remaining, ResetAt: l.Reset}
+	}
+	return info
+}
+
+func (i CallInfo) String() string {
+	return fmt.Sprintf("CallInfo(%d attempts, request id %s)", len(i.Attempts), orNone(mask.ID(i.RequestID)))
+}
+
+func (i CallInfo) Format(s fmt.State, verb rune) { formatText(s, verb, i.String()) }
+func (i CallInfo) LogValue() slog.Value          { return slog.StringValue(i.String()) }
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// possibleDuplicate reports whether an attempt before the last may have been
+// taken.
+func (i CallInfo) possibleDuplicate() bool {
+	for _, a := range i.Attempts[:max(len(i.Attempts)-1, 0)] {
+		if a.maybeTaken {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,300 @@
+package ambient
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	defaultTokenLife = 48 * time.Hour       // documented by the API
+	maxTokenLife     = 365 * 24 * time.Hour // an exp beyond it is not believed
+	tokenCallTime    = time.Minute          // of a renewal, on top of what it may wait for the rate limit
+	refusedFor       = 5 * time.Second      // for which refused credentials are not tried again
+)
+
+// Token is a bearer token. It prints and marshals as nothing but its expiry.
+type Token struct{ secret *tokenSecret }
+
+type tokenSecret struct {
+	value  string
+	header []string // the Authorization header's value
+	expiry time.Time
+}
+
+// NewToken returns a token. A zero expiry means that it is not known.
+func NewToken(value string, expiry time.Time) Token {
+	return Token{&tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry}}
+}
+
+// Value returns the secret itself; empty for a zero Token.
+func (t Token) Value() string {
+	if t.secret == nil {
+		return ""
+	}
+	return t.secret.value
+}
+
+// Expiry returns when the token expires; zero when unknown.
+func (t Token) Expiry() time.Time {
+	if t.secret == nil {
+		return time.Time{}
+	}
+	return t.secret.expiry
+}
+
+func (t Token) String() string {
+	if t.Expiry().IsZero() {
+		return "Token(hidden)"
+	}
+	return "Token(hidden, expires " + t.Expiry().UTC().Format(time.RFC3339) + ")"
+}
+
+func (t Token) Format(s fmt.State, verb rune) { formatText(s, verb, t.String()) }
+func (t Token) MarshalText() ([]byte, error)  { return []byte(t.String()), nil }
+
+// A TokenSource gives out bearer tokens. It must be safe for concurrent use.
+type TokenSource interface {
+	// Token returns a token that is valid as far as is known.
+	Token(ctx context.Context) (Token, error)
+	// Invalidate tells that the API refused stale. A source that has given out
+	// a newer token since does nothing.
+	Invalidate(stale Token)
+}
+
+// A staticToken cannot be renewed.
+type staticToken struct{ token Token }
+
+func (s staticToken) Token(context.Context) (Token, error) { return s.token, nil }
+func (staticToken) Invalidate(Token)                       {}
+
+// A passwordSource fetches tokens by the OAuth2 password flow and keeps them.
+// However many callers need one, one call is made.
+type passwordSource struct {
+	client      *core
+	credentials func(context.Context) (username, password string, err error)
+
+	mu      sync.Mutex
+	token   Token     // zero without one
+	fetched time.Time // when token was
+	flight  *flight   // the renewal under way, nil without one
+	failed  time.Time // when a renewal last failed
+	refused *refusal
+}
+
+// A flight is one renewal that any number of callers wait for.
+type flight struct {
+	done  chan struct{} // closed when token and err are set
+	token Token
+	err   error
+}
+
+// A refusal remembers credentials that were refused, so that a thousand callers
+// with a wrong password do not lock the account.
+type refusal struct {
+	username, password string
+	at                 time.Time
+	err                error
+}
+
+func newPasswordSource(c *core, credentials func(context.Context) (string, string, error)) *passwordSource {
+	return &passwordSource{client: c, credentials: credentials}
+}
+
+// Token returns the cached token while it lives. In the last tenth of its life
+// one renewal is started in passing; the old token serves until that is done.
+func (s *passwordSource) Token(ctx context.Context) (Token, error) {
+	s.mu.Lock()
+	now := time.Now()
+	if token := s.token; token.secret != nil && now.Before(token.Expiry()) {
+		if s.aging(now) && now.Sub(s.failed) >= refusedFor {
+			s.renew(ctx)
+		}
+		s.mu.Unlock()
+		return token, nil
+	}
+	f := s.renew(ctx)
+	s.mu.Unlock()
+	return f.wait(ctx)
+}
+
+// fresh is like Token but waits for the renewal of an aging token: for requests
+// that cannot be repeated.
+func (s *passwordSource) fresh(ctx context.Context) (Token, error) {
+	s.mu.Lock()
+	if s.token.secret != nil && !s.aging(time.Now()) {
+		defer s.mu.Unlock()
+		return s.token, nil
+	}
+	f := s.renew(ctx)
+	s.mu.Unlock()
+	return f.wait(ctx)
+}
+
+// aging reports whether the token is in the last tenth of its life.
+func (s *passwordSource) aging(now time.Time) bool {
+	life := s.token.Expiry().Sub(s.fetched)
+	return !now.Before(s.token.Expiry().Add(-life / 10))
+}
+
+// Invalidate drops the cached token if it is the stale one.
+func (s *passwordSource) Invalidate(stale Token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token.Value() == stale.Value() {
+		s.token = Token{}
+	}
+}
+
+// renew joins the renewal under way or starts one. It runs on a context of its
+// own, so that the caller who happened to start it may leave. s.mu is held.
+func (s *passwordSource) renew(ctx context.Context) *flight {
+	if s.flight != nil {
+		return s.flight
+	}
+	f := &flight{done: make(chan struct{})}
+	s.flight = f
+	bound := tokenCallTime + max(s.client.retry.MaxLimitWait, 0)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
+	go func() {
+		defer cancel()
+		f.token, f.err = s.fetch(ctx)
+		s.land(f)
+		close(f.done)
+		s.client.emit(Event{Kind: EventToken, Method: http.MethodPost, Route: tokenRoute, Err: f.err})
+	}()
+	return f
+}
+
+func (s *passwordSource) land(f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flight = nil
+	if f.err != nil {
+		s.failed = time.Now()
+		return
+	}
+	s.token, s.fetched = f.token, time.Now()
+}
+
+func (f *flight) wait(ctx context.Context) (Token, error) {
+	select {
+	case <-f.done:
+		return f.token, f.err
+	case <-ctx.Done():
+		return Token{}, ctx.Err()
+	}
+}
+
+const tokenRoute = "/auth/token"
+
+// fetch makes the token call: form fields username and password, no grant_type
+// and no Authorization header.
+func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
+	username, password, err := s.credentials(ctx)
+	if err != nil {
+		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + ownText(err), cause: err}
+	}
+	if username == "" || password == "" {
+		return Token{}, refuse("WithCredentialsFunc", "the function gave no user name or no password")
+	}
+	if r := s.refused; r != nil && r.username == username && r.password == password && time.Since(r.at) < refusedFor {
+		return Token{}, r.err
+	}
+	s.refused = nil // only the flight under way touches it
+
+	form := url.Values{"username": {username}, "password": {password}}
+	var token Token
+	call := &call{core: s.client, record: &record{method: http.MethodPost, route: tokenRoute}, gate: s.client.tokenGate}
+	call.body, call.contentType = bytesBody(form.Encode()), "application/x-www-form-urlencoded"
+	call.accept = func(a answer) (problem string) {
+		token, problem = readToken(a, time.Now())
+		return problem
+	}
+	err = call.run(ctx)
+	if _, ok := errors.AsType[*UnauthorizedError](err); ok {
+		s.refused = &refusal{username, password, time.Now(), err}
+	}
+	return token, err
+}
+
+// readToken reads the answer of the token call and tells what is wrong with it.
+func readToken(a answer, now time.Time) (Token, string) {
+	var reply struct {
+		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type"`
+	}
+	switch {
+	case json.Unmarshal(a.body, &reply) != nil:
+		return Token{}, "not the documented JSON"
+	case reply.AccessToken == "" || strings.ContainsAny(reply.AccessToken, " \r\n"):
+		return Token{}, "no usable access_token"
+	case reply.TokenType != "" && !strings.EqualFold(reply.TokenType, "bearer"):
+		return Token{}, "token_type is not bearer"
+	}
+	return NewToken(reply.AccessToken, now.Add(tokenLife(reply.AccessToken, a.header, now))), ""
+}
+
+// tokenLife is how long a new token lives: until its exp claim (RFC 7519,
+// section 4.1.4) by the server's own clock, as its Date header tells it. A
+// claim that is absent, past, or absurdly far is not believed.
+func tokenLife(jwt string, header http.Header, now time.Time) time.Duration {
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = date
+	}
+	exp, ok := expClaim(jwt)
+	if !ok || exp <= float64(now.Unix()) || exp > float64(now.Add(maxTokenLife).Unix()) {
+		return defaultTokenLife
+	}
+	return time.Unix(int64(exp), 0).Sub(now)
+}
+
+// expClaim reads the exp claim without verifying the token, which is the API's
+// to do.
+func expClaim(jwt string) (exp float64, ok bool) {
+	parts := strings.Split(jwt, ".")
+	if len(parts) != 3 {
+		return 0, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return 0, false
+	}
+	var claims struct {
+		Exp *float64 `json:"exp"`
+	}
+	if json.Unmarshal(payload, &claims) != nil || claims.Exp == nil {
+		return 0, false
+	}
+	return *claims.Exp, true
+}
+
+// freshToken makes sure of a token before a request that cannot be repeated.
+func (c *call) freshToken() {
+	if s, ok := c.tokens.(*passwordSource); ok {
+		if _, err := s.fresh(c.ctx); err != nil {
+			c.err = c.tokenError(err)
+		}
+	}
+}
+
+// tokenError is the error of a call that got no token.
+func (c *call) tokenError(err error) error {
+	if _, own := err.(fmt.Formatter); own {
+		return err
+	}
+	switch {
+	case c.ctx.Err() != nil:
+		return c.interrupted()
+	case err == nil:
+		return refuse("WithTokenSource", "the token source gave an empty token")
+	}
+	return &RequestError{Field: "WithTokenSource", Problem: "the token source failed: " + ownText(err), cause: err}
+}

@@ -1,0 +1,59 @@
+package ambient_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// newClient returns a client of srv.
+func newClient(t testing.TB, srv *ambienttest.Server, opts ...ambient.Option) *ambient.Client {
+	t.Helper()
+	client, err := ambient.NewClient(append([]ambient.Option{
+		ambient.WithBaseURL(srv.URL), ambient.WithHTTPClient(srv.Client()), ambient.WithCredentials(srv.Username, srv.Password),
+	}, opts...)...)
+	require.NoError(t, err)
+	return client
+}
+
+// inBubble runs a test against an in-memory server in virtual time.
+func inBubble(t *testing.T, test func(t *testing.T, srv *ambienttest.Server)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		test(t, ambienttest.StartInMemory(t))
+	})
+}
+
+// visit is a recording that only looks like one.
+func visit() ambient.Audio {
+	return ambient.AudioBytes("visit.mp3", append([]byte("ID3\x04"), make([]byte, 4096)...))
+}
+
+func TestFullLife(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := newClient(t, srv)
+		ctx := context.Background()
+		srv.ScriptTranscription(
+			ambienttest.Step{Status: "DETECTED_FILE", For: 5 * time.Second},
+			ambienttest.Step{Status: "STT_PROCESSING", For: time.Minute},
+			ambienttest.Step{Status: "STT_COMPLETED", Fields: map[string]any{"raw_text": "hello"}},
+		)
+		var states []string
+		tr, err := client.Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{Audio: visit()},
+			ambient.WithOnPoll(func(e ambient.PollEvent) { states = append(states, e.Status) }))
+		require.NoError(t, err)
+		assert.Equal(t, "hello", tr.RawText)
+		assert.Contains(t, states, "STT_PROCESSING")
+
+		scribe, err := client.Scribes.CreateAndWait(ctx, &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{tr.RawText}})
+		require.NoError(t, err)
+		assert.NotEmpty(t, scribe.Extra)
+	})
+}

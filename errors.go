@@ -1,0 +1,225 @@
+package ambient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/errbody"
+	"github.com/ambient-scribe/ambient-go/internal/form"
+	"github.com/ambient-scribe/ambient-go/internal/mask"
+)
+
+// APIError is any answer whose status is not 2xx, redirects included. Every
+// documented status has a type of its own that embeds it; errors.As finds both.
+//
+// Error and every way of printing show the method, route, status, request id,
+// number of attempts and the server's message with all words masked that could
+// be patient data. The fields Detail and Fields and the method Body have the
+// full text: it may repeat what was sent.
+type APIError struct {
+	StatusCode int
+	Detail     string       // the server's message: detail, details or error.message; empty without one
+	Fields     []FieldError // of a 422: what was wrong with which field
+	Method     string
+	Route      string // path below the base URL, with ids and without a query
+	RequestID  string // from X-Request-Id or a header like it; empty without one
+	Time       time.Time
+	RetryAfter time.Duration // how long the server asked to wait, from Time; 0 when it did not
+	Attempts   []Attempt     // all requests of the call, the last one included
+	Header     http.Header   // of the answer
+
+	body   []byte
+	record *record
+	cause  error // why the call did not go on waiting, e.g. context.DeadlineExceeded
+}
+
+// FieldError is one invalid field of a request, in the words of the server.
+type FieldError struct {
+	Path    string // e.g. body.template_ids[0]
+	Message string
+	Type    string // e.g. value_error.missing
+}
+
+// Body returns the answer's body, of which 256 KiB are kept. It may repeat
+// patient data.
+func (e *APIError) Body() []byte {
+	if e == nil {
+		return nil
+	}
+	return e.body
+}
+
+// Error is safe to log.
+func (e *APIError) Error() string {
+	if e == nil || e.record == nil {
+		return "ambient: no API error"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "ambient: %s %s: %d", e.Method, e.Route, e.StatusCode)
+	if phrase := http.StatusText(e.StatusCode); phrase != "" {
+		b.WriteString(" " + phrase)
+	}
+	if detail := mask.Text(e.Detail, e.record.ids...); detail != "" && detail != http.StatusText(e.StatusCode) {
+		b.WriteString(": " + detail)
+	}
+	b.WriteString(e.record.tail(mask.ID(e.RequestID)))
+	return b.String()
+}
+
+// Unwrap returns why the call stopped waiting, if that was its context.
+func (e *APIError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
+
+func (e *APIError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *APIError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+func (e *APIError) asError() error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
+// A record is what a call leaves behind in its errors.
+type record struct {
+	method, route string
+	ids           []int64     // of the call, which may be printed
+	parts         []form.Size // of the request's body
+	submit        bool        // the call creates or changes something
+	attempts      []Attempt
+	note          string // why the call was not repeated
+}
+
+// tail is how an error's text ends: " (3 attempts in 1.2s, request id x; not repeated: …)".
+func (r *record) tail(requestID string) string {
+	var notes []string
+	if n := len(r.attempts); n > 1 {
+		last := r.attempts[n-1]
+		took := last.Start.Add(last.Duration).Sub(r.attempts[0].Start)
+		notes = append(notes, fmt.Sprintf("%d attempts in %v", n, round(took)))
+	}
+	if requestID != "" {
+		notes = append(notes, "request id "+requestID)
+	}
+	if r.note != "" {
+		notes = append(notes, r.note)
+	}
+	if r.maybeSubmitted() {
+		notes = append(notes, "may have been submitted")
+	}
+	if notes == nil {
+		return ""
+	}
+	return " (" + strings.Join(notes, "; ") + ")"
+}
+
+// round leaves two or three digits of a duration.
+func round(d time.Duration) time.Duration {
+	switch {
+	case d > 10*time.Second:
+		return d.Round(time.Second)
+	case d > time.Second:
+		return d.Round(100 * time.Millisecond)
+	default:
+		return d.Round(time.Millisecond)
+	}
+}
+
+// maybeSubmitted reports whether the service may have taken an attempt.
+func (r *record) maybeSubmitted() bool {
+	if r == nil {
+		return false
+	}
+	for _, a := range r.attempts {
+		if a.maybeTaken {
+			return true
+		}
+	}
+	return false
+}
+
+// newAPIError reads an error answer and gives it its type.
+func newAPIError(r *record, status int, header http.Header, body []byte, now time.Time, retryAfter time.Duration) *APIError {
+	e := &APIError{
+		StatusCode: status, Method: r.method, Route: r.route, RequestID: requestID(header),
+		Time: now, RetryAfter: retryAfter, Attempts: r.attempts, Header: header, body: body, record: r,
+	}
+	detail, fields := errbody.Decode(body)
+	e.Detail = detail
+	for _, f := range fields {
+		e.Fields = append(e.Fields, FieldError(f))
+	}
+	return e
+}
+
+// The headers in which gateways and clouds name a request; the API publishes none.
+var requestIDHeaders = []string{"X-Request-Id", "X-Correlation-Id", "Request-Id", "X-Amzn-Requestid", "X-Amzn-Trace-Id", "Cf-Ray"}
+
+func requestID(h http.Header) string {
+	for _, name := range requestIDHeaders {
+		if v := h[name]; len(v) > 0 && v[0] != "" {
+			return v[0]
+		}
+	}
+	return ""
+}
+
+// Retryable reports whether the same call may succeed when it is made again
+// later: after a status of 408, 425, 429, 500, 502, 503 or 504 and after a
+// NetworkError. It says nothing of whether the first call was taken: ask
+// MaybeSubmitted before repeating a submit. A cancelled call is not retryable.
+func Retryable(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return false
+	}
+	return anyError(err, func(err error) bool {
+		switch e := err.(type) {
+		case *APIError:
+			return e != nil && retryableStatus(e.StatusCode)
+		case *NetworkError:
+			return e != nil && !permanent(e.cause)
+		}
+		return false
+	})
+}
+
+// MaybeSubmitted reports whether the service may hold a job that the caller has
+// no result of: a submit was sent whole and not answered, or answered by a
+// status or body that does not say it was refused, or a wait ended before its
+// job did. Look before submitting the visit again.
+func MaybeSubmitted(err error) bool {
+	return anyError(err, func(err error) bool {
+		m, ok := err.(interface{ maybeSubmitted() bool })
+		return ok && m.maybeSubmitted()
+	})
+}
+
+func (e *APIError) maybeSubmitted() bool { return e != nil && e.record.maybeSubmitted() }
+
+// anyError reports whether is holds for an error of the tree.
+func anyError(err error, is func(error) bool) bool {
+	if err == nil {
+		return false
+	}
+	if is(err) {
+		return true
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return anyError(e.Unwrap(), is)
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			if anyError(err, is) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,270 @@
+package ambient
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ambient-scribe/ambient-go/internal/mask"
+	"github.com/ambient-scribe/ambient-go/internal/scrub"
+)
+
+// NetworkError is a call that ended without a usable answer: no connection, a
+// reset, a timeout, an answer cut off. It is a net.Error; errors.Is and
+// errors.As find what it was caused by, the context's error among it.
+type NetworkError struct {
+	Route    string
+	Sent     Delivery // how far the last attempt got
+	Attempts []Attempt
+
+	record *record
+	cause  error
+}
+
+// Error is safe to log.
+func (e *NetworkError) Error() string {
+	if e == nil || e.record == nil {
+		return "ambient: no network error"
+	}
+	return fmt.Sprintf("ambient: %s %s: %s, %v%s", e.record.method, e.Route, scrub.Text(e.cause), e.Sent, e.record.tail(""))
+}
+
+// Unwrap returns the cause, whose text is safe too.
+func (e *NetworkError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return scrub.Error(e.cause)
+}
+
+// Timeout reports whether the cause was a timeout, as a net.Error does.
+func (e *NetworkError) Timeout() bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](e.Unwrap())
+	return ok && t.Timeout()
+}
+
+// Temporary completes net.Error; it is the same as Timeout.
+func (e *NetworkError) Temporary() bool { return e.Timeout() }
+
+func (e *NetworkError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *NetworkError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+func (e *NetworkError) maybeSubmitted() bool          { return e != nil && e.record.maybeSubmitted() }
+
+// DecodeError is a 2xx answer that is not what the API documents: no JSON, a
+// missing or mistyped id, or the answer to another request. After a submit
+// MaybeSubmitted is true; Body may still tell the id.
+type DecodeError struct {
+	StatusCode int
+	Route      string
+
+	problem string
+	body    []byte
+	record  *record
+}
+
+// Body returns the answer's body in full. It may hold patient data.
+func (e *DecodeError) Body() []byte {
+	if e == nil {
+		return nil
+	}
+	return e.body
+}
+
+// Error is safe to log.
+func (e *DecodeError) Error() string {
+	if e == nil || e.record == nil {
+		return "ambient: no decode error"
+	}
+	return fmt.Sprintf("ambient: %s %s: %d with an unusable body of %d bytes: %s%s",
+		e.record.method, e.Route, e.StatusCode, len(e.body), e.problem, e.record.tail(""))
+}
+
+func (e *DecodeError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *DecodeError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+func (e *DecodeError) maybeSubmitted() bool          { return e != nil && e.record.maybeSubmitted() }
+
+// RequestError is a request, or an option of NewClient, that was refused before
+// anything was sent. Problem names the remedy.
+type RequestError struct {
+	Field   string // the API's field, or the option's name
+	Problem string
+
+	cause error
+}
+
+// Error is safe to log.
+func (e *RequestError) Error() string {
+	if e == nil {
+		return "ambient: no request error"
+	}
+	return "ambient: " + e.Field + ": " + e.Problem
+}
+
+// Unwrap returns the cause, e.g. one that is fs.ErrNotExist, without its path.
+func (e *RequestError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return scrub.Error(e.cause)
+}
+
+func (e *RequestError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *RequestError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+// AudioError is a source of audio that failed, ended early, or changed while
+// it was being sent. The connection was cut, so the service has no whole
+// request.
+type AudioError struct {
+	Part   int   // which audio of the request, counted from 0
+	Offset int64 // bytes of it sent before
+
+	record *record
+	cause  error
+}
+
+// Error is safe to log: it names no file.
+func (e *AudioError) Error() string {
+	if e == nil || e.record == nil {
+		return "ambient: no audio error"
+	}
+	return fmt.Sprintf("ambient: %s %s: audio %d failed at byte %d: %s%s",
+		e.record.method, e.record.route, e.Part, e.Offset, scrub.Text(e.cause), e.record.tail(""))
+}
+
+// Unwrap returns the source's error without its path.
+func (e *AudioError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return scrub.Error(e.cause)
+}
+
+func (e *AudioError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *AudioError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+func (e *AudioError) maybeSubmitted() bool          { return e != nil && e.record.maybeSubmitted() }
+
+// TranscriptionFailedError is a transcription that ended in STT_ERROR. What the
+// service says of it is in Transcription.ErrorMessage.
+type TranscriptionFailedError struct{ Transcription *Transcription }
+
+// Error is safe to log.
+func (e *TranscriptionFailedError) Error() string {
+	if e == nil || e.Transcription == nil {
+		return "ambient: no failed transcription"
+	}
+	return jobText("transcription", e.Transcription.ID, "failed", string(e.Transcription.Status))
+}
+
+func (e *TranscriptionFailedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *TranscriptionFailedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+// TranscriptionIncompleteError is a transcription that ended in STT_INCOMPLETE:
+// Transcription.RawText is a part of the transcript.
+type TranscriptionIncompleteError struct{ Transcription *Transcription }
+
+// Error is safe to log.
+func (e *TranscriptionIncompleteError) Error() string {
+	if e == nil || e.Transcription == nil {
+		return "ambient: no incomplete transcription"
+	}
+	return jobText("transcription", e.Transcription.ID, "ended with a partial transcript", string(e.Transcription.Status))
+}
+
+func (e *TranscriptionIncompleteError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *TranscriptionIncompleteError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+// ScribeFailedError is a scribe that ended in FAILED. Its last answer is in Scribe.
+type ScribeFailedError struct{ Scribe *Scribe }
+
+// Error is safe to log.
+func (e *ScribeFailedError) Error() string {
+	if e == nil || e.Scribe == nil {
+		return "ambient: no failed scribe"
+	}
+	return jobText("scribe", e.Scribe.ID, "failed", string(e.Scribe.Status))
+}
+
+func (e *ScribeFailedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *ScribeFailedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+func jobText(kind string, id int64, what, status string) string {
+	return fmt.Sprintf("ambient: %s %d %s (%s)", kind, id, what, mask.Text(status))
+}
+
+// WaitError is a wait that ended before its job: the context ended, or a poll
+// failed for good. The job goes on; resume with Wait(ctx, e.ID).
+type WaitError struct {
+	ID         int64
+	LastStatus string // as the service last gave it; empty before the first answer
+	Polls      int
+
+	cause error
+}
+
+// Error is safe to log.
+func (e *WaitError) Error() string {
+	if e == nil || e.cause == nil {
+		return "ambient: no wait error"
+	}
+	status := "no status yet"
+	if e.LastStatus != "" {
+		status = "last status " + mask.Text(e.LastStatus)
+	}
+	return fmt.Sprintf("ambient: waiting for job %d ended after %d polls, %s: %s", e.ID, e.Polls, status, ownText(e.cause))
+}
+
+// Unwrap returns the error of the context or of the last poll.
+func (e *WaitError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
+
+func (e *WaitError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *WaitError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+func (e *WaitError) maybeSubmitted() bool          { return e != nil }
+
+// An interruptedError is a call whose context ended while nothing was on its
+// way: before it, or between two attempts. last is what the last attempt met.
+type interruptedError struct {
+	record *record
+	ctx    error // the context's
+	last   error // nil if there was no attempt
+}
+
+func (e *interruptedError) Error() string {
+	s := fmt.Sprintf("ambient: %s %s: %v", e.record.method, e.record.route, e.ctx)
+	if e.last == nil {
+		return s + " before anything was sent"
+	}
+	return s + " while waiting after: " + e.last.Error()
+}
+
+func (e *interruptedError) Unwrap() []error {
+	if e.last == nil {
+		return []error{e.ctx}
+	}
+	return []error{e.ctx, e.last}
+}
+
+func (e *interruptedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *interruptedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+// ownText prints an error of this package as it is and any other in safe words.
+func ownText(err error) string {
+	if own, ok := err.(fmt.Formatter); ok {
+		if e, ok := own.(error); ok {
+			return e.Error()
+		}
+	}
+	return scrub.Text(err)
+}
+
+// A contextEnd is a context's error together with its cause.
+type contextEnd struct{ err, cause error }
+
+func (e *contextEnd) Error() string   { return e.err.Error() }
+func (e *contextEnd) Unwrap() []error { return []error{e.err, scrub.Error(e.cause)} }

@@ -1,0 +1,235 @@
+// Package mask makes text that a server sent fit to be printed. What a server
+// says may repeat what it was sent: a patient's name, a transcript, a
+// password. No list of forbidden words catches that, so it works the other way
+// round: only words of a fixed vocabulary pass, and of numbers only small ones
+// and the ids of the call.
+package mask
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	hidden    = "…"
+	maxLength = 300 // bytes of printed text
+	maxNumber = 1000
+)
+
+// Text returns s on one line with every word masked that is not known to be
+// harmless. Numbers pass when they are below 1,000 and stand alone, or are
+// among ids.
+func Text(s string, ids ...int64) string {
+	if isStatusText(s) {
+		return s
+	}
+	var b strings.Builder
+	sentence, afterNumber := true, false
+	for s != "" && b.Len() < maxLength {
+		run, rest := cut(s)
+		s = rest
+		switch {
+		case !isWord(run):
+			writePunctuation(&b, run)
+			sentence = sentence || strings.ContainsAny(run, ".:;!?\n[{(\"'")
+		case isNumber(run):
+			if known := slices.Contains(ids, number(run)); known || !afterNumber && number(run) < maxNumber && !nextIsNumber(s) {
+				b.WriteString(run)
+			} else {
+				b.WriteString(hidden)
+			}
+			afterNumber, sentence = true, false
+		default:
+			if passes(run, sentence) {
+				b.WriteString(run)
+			} else {
+				b.WriteString(hidden)
+			}
+			afterNumber, sentence = false, false
+		}
+	}
+	if s != "" {
+		b.WriteString(" …")
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// isStatusText reports whether s is a status's own phrase, such as "Bad
+// Gateway", which has capitals that would be masked in other text.
+func isStatusText(s string) bool {
+	for code := 400; code < 600; code++ {
+		if phrase := http.StatusText(code); phrase != "" && s == phrase {
+			return true
+		}
+	}
+	return false
+}
+
+// Path masks a request path segment by segment: words of the vocabulary and
+// numbers pass.
+func Path(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if s != "" && !isNumber(s) && !passes(s, false) {
+			segments[i] = hidden
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// ID returns a request id if it looks like one and not like text: one part at
+// least is a long hexadecimal number or mixture of letters and digits, and the
+// others are such too or very short.
+func ID(s string) string {
+	if s == "" {
+		return ""
+	}
+	long := false
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune("-_.:=;/+", r) }) {
+		mixed := isAlphanumeric(part) && strings.ContainsAny(part, "0123456789")
+		switch {
+		case len(part) >= 8 && mixed && isHex(part), len(part) >= 16 && mixed:
+			long = true
+		case len(part) <= 4 && isAlphanumeric(part), isHex(part):
+		default:
+			return hidden
+		}
+	}
+	if !long || len(s) > 128 {
+		return hidden
+	}
+	return s
+}
+
+// cut splits off the longest run that is one word, or no word at all. Letters
+// and digits that are joined by a sign as in a date, an address or a compound
+// are one word.
+func cut(s string) (run, rest string) {
+	first, _ := utf8.DecodeRuneInString(s)
+	word := inWord(first)
+	end := len(s)
+	for i, r := range s {
+		if inWord(r) == word {
+			continue
+		}
+		if word && isJoint(r) && i+utf8.RuneLen(r) < len(s) {
+			if next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):]); inWord(next) {
+				continue
+			}
+		}
+		end = i
+		break
+	}
+	return s[:end], s[end:]
+}
+
+// inWord is true of everything that is not ASCII space or punctuation, so that
+// no script and no invalid byte passes for punctuation.
+func inWord(r rune) bool {
+	return r == '_' || r >= utf8.RuneSelf || unicode.IsLetter(r) || unicode.IsDigit(r)
+}
+
+// isJoint is true of signs that make one word of two.
+func isJoint(r rune) bool { return strings.ContainsRune("-.@'/+&:%~=", r) }
+
+func isWord(run string) bool {
+	r, _ := utf8.DecodeRuneInString(run)
+	return inWord(r)
+}
+
+func isNumber(run string) bool { return number(run) >= 0 }
+
+// number is -1 for anything but a plain decimal number.
+func number(run string) int64 {
+	n, err := strconv.ParseInt(run, 10, 64)
+	if err != nil || run[0] == '-' || run[0] == '+' {
+		return -1
+	}
+	return n
+}
+
+func nextIsNumber(s string) bool {
+	_, s = cutPunctuation(s)
+	if s == "" {
+		return false
+	}
+	run, _ := cut(s)
+	return isNumber(run)
+}
+
+func cutPunctuation(s string) (string, string) {
+	for i, r := range s {
+		if inWord(r) {
+			return s[:i], s[i:]
+		}
+	}
+	return s, ""
+}
+
+// passes reports whether a word, or every part of a compound, is in the
+// vocabulary. A capital inside a sentence makes a name of a word, so it passes
+// only at the start of one, or all in capitals.
+func passes(word string, startsSentence bool) bool {
+	for part := range strings.FieldsFuncSeq(word, isJoint) {
+		lower := strings.ToLower(part)
+		if part != lower && part != strings.ToUpper(part) &&
+			!(startsSentence && part[1:] == lower[1:]) {
+			return false
+		}
+		if part != lower && len(part) == 1 && lower != "a" { // an initial
+			return false
+		}
+		if !known(lower) {
+			return false
+		}
+	}
+	return true
+}
+
+// known looks a word up, or the words that an underscore joins.
+func known(lower string) bool {
+	if vocabulary[lower] {
+		return true
+	}
+	if !strings.Contains(lower, "_") {
+		return false
+	}
+	for part := range strings.SplitSeq(lower, "_") {
+		if part != "" && !vocabulary[part] {
+			return false
+		}
+	}
+	return true
+}
+
+// writePunctuation keeps printable ASCII and makes one space of any white space.
+func writePunctuation(b *strings.Builder, run string) {
+	space := false
+	for _, r := range run {
+		switch {
+		case r <= ' ' || r == 0x7f:
+			space = true
+		default:
+			if space {
+				b.WriteByte(' ')
+			}
+			space = false
+			b.WriteRune(r)
+		}
+	}
+	if space {
+		b.WriteByte(' ')
+	}
+}
+
+func isHex(s string) bool {
+	return strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
+
+func isAlphanumeric(s string) bool {
+	return strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}

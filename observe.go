@@ -1,0 +1,119 @@
+package ambient
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// EventKind says what an Event tells of.
+type EventKind string
+
+const (
+	EventAttempt           EventKind = "attempt"            // a request was answered or failed: Attempt, Number, Err
+	EventRetry             EventKind = "retry"              // the call now waits to be repeated: Wait, Err
+	EventLimitWait         EventKind = "limit_wait"         // the call has waited for the rate limit: Wait
+	EventLimitClosed       EventKind = "limit_closed"       // all calls of the client wait for the rate limit: Wait, Waiting
+	EventLimitOpened       EventKind = "limit_opened"       // they go on: Waiting
+	EventToken             EventKind = "token"              // a token was fetched, or was not: Err
+	EventPoll              EventKind = "poll"               // a job was looked at: ID, Status, Wait until the next time, Err
+	EventUnknownStatus     EventKind = "unknown_status"     // a job is in a state this SDK does not know: ID, Status
+	EventAudioFormat       EventKind = "audio_format"       // audio is not what the API documents, or what it claims to be: Note
+	EventPossibleDuplicate EventKind = "possible_duplicate" // a submit succeeded after an attempt that may have been taken too: Number
+)
+
+// Event is one thing that happened, for metrics and logs. It never holds
+// patient data, secrets, or text of the server. Fields that do not belong to its
+// kind are zero.
+type Event struct {
+	Kind      EventKind
+	Time      time.Time
+	Method    string
+	Route     string // with ids, without a query
+	RequestID string
+	Number    int // of the attempt, counted from 1
+	Attempt   Attempt
+	Wait      time.Duration
+	Waiting   int    // calls in line
+	ID        int64  // of a job
+	Status    string // of a job; words that no API English has are masked
+	Note      string // in this SDK's words
+	Err       error  // one of this package's, safe to print
+}
+
+// emit tells the observers. It costs nothing without one.
+func (c *core) emit(e Event) {
+	if len(c.observers) == 0 {
+		return
+	}
+	e.Time = time.Now()
+	for _, observe := range c.observers {
+		observe(e)
+	}
+}
+
+func (c *call) emit(e Event) {
+	if len(c.observers) == 0 {
+		return
+	}
+	e.Method, e.Route = c.method, c.route
+	c.core.emit(e)
+}
+
+// logTo returns an observer that logs: what a caller must look into at Warn,
+// what explains a slow call at Info, the rest at Debug.
+func logTo(l *slog.Logger) func(Event) {
+	return func(e Event) {
+		level := levelOf(e)
+		if !l.Enabled(context.Background(), level) {
+			return
+		}
+		l.LogAttrs(context.Background(), level, "ambient: "+string(e.Kind), attrsOf(e)...)
+	}
+}
+
+func levelOf(e Event) slog.Level {
+	switch e.Kind {
+	case EventPossibleDuplicate, EventUnknownStatus, EventAudioFormat:
+		return slog.LevelWarn
+	case EventToken:
+		if e.Err != nil {
+			return slog.LevelWarn
+		}
+		return slog.LevelInfo
+	case EventRetry, EventLimitWait, EventLimitClosed, EventLimitOpened:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// attrsOf lists what an event says. It is an allow-list: a field is logged
+// because it stands here.
+func attrsOf(e Event) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 12)
+	add := func(present bool, a slog.Attr) {
+		if present {
+			attrs = append(attrs, a)
+		}
+	}
+	add(e.Method != "", slog.String("method", e.Method))
+	add(e.Route != "", slog.String("route", e.Route))
+	add(e.RequestID != "", slog.String("request_id", e.RequestID))
+	add(e.Number > 0, slog.Int("attempt", e.Number))
+	if e.Kind == EventAttempt {
+		add(e.Attempt.StatusCode > 0, slog.Int("status", e.Attempt.StatusCode))
+		add(true, slog.Duration("duration", e.Attempt.Duration))
+		add(e.Attempt.BytesSent > 0, slog.Int64("bytes_sent", e.Attempt.BytesSent))
+		add(true, slog.String("sent", e.Attempt.Sent.String()))
+		add(true, slog.Bool("conn_reused", e.Attempt.ConnReused))
+	}
+	add(e.Wait > 0, slog.Duration("wait", e.Wait))
+	add(e.Waiting > 0, slog.Int("waiting", e.Waiting))
+	add(e.ID > 0, slog.Int64("job", e.ID))
+	add(e.Status != "", slog.String("job_status", e.Status))
+	add(e.Note != "", slog.String("note", e.Note))
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", ownText(e.Err)))
+	}
+	return attrs
+}

@@ -1,0 +1,317 @@
+package ambient
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// An Option configures a Client.
+type Option func(*core) error
+
+// refuse is how an option says that it is wrong.
+func refuse(field, problem string) error { return &RequestError{Field: field, Problem: problem} }
+
+// WithCredentials sets the service account's user name and password. Without
+// any of the four ways to set credentials, AMBIENT_USERNAME and AMBIENT_PASSWORD
+// are read; of several the last wins.
+func WithCredentials(username, password string) Option {
+	return func(c *core) error {
+		if username == "" || password == "" {
+			return refuse("WithCredentials", "user name and password are both required")
+		}
+		c.tokens = newPasswordSource(c, func(context.Context) (string, string, error) { return username, password, nil })
+		return nil
+	}
+}
+
+// WithCredentialsFunc asks f for the user name and password at every renewal of
+// the token: for vaults and for passwords that are rotated.
+func WithCredentialsFunc(f func(context.Context) (username, password string, err error)) Option {
+	return func(c *core) error {
+		if f == nil {
+			return refuse("WithCredentialsFunc", "the function is nil")
+		}
+		c.tokens = newPasswordSource(c, f)
+		return nil
+	}
+}
+
+// WithToken sets a bearer token that the caller renews. The SDK cannot.
+func WithToken(token string) Option {
+	return func(c *core) error {
+		if token == "" || strings.ContainsAny(token, " \r\n") {
+			return refuse("WithToken", "the token is empty or has a space or line break in it")
+		}
+		c.tokens = staticToken{NewToken(token, time.Time{})}
+		return nil
+	}
+}
+
+// WithTokenSource takes tokens from ts.
+func WithTokenSource(ts TokenSource) Option {
+	return func(c *core) error {
+		if ts == nil {
+			return refuse("WithTokenSource", "the token source is nil")
+		}
+		c.tokens = ts
+		return nil
+	}
+}
+
+// WithBaseURL sets where the API is: https, or http to a loopback address.
+// Without it AMBIENT_BASE_URL is read, else it is DefaultBaseURL.
+func WithBaseURL(baseURL string) Option {
+	return func(c *core) error { return c.setBase("WithBaseURL", baseURL) }
+}
+
+func (c *core) setBase(field, baseURL string) error {
+	u, err := url.Parse(strings.TrimRight(baseURL, "/"))
+	switch {
+	case err != nil || u.Host == "":
+		return refuse(field, "not an absolute URL such as "+DefaultBaseURL)
+	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
+		return refuse(field, "must begin with https://, since patient data and the password travel there; http:// goes to loopback addresses only")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return refuse(field, "must have no user name, query or fragment")
+	}
+	c.base = u
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// WithHTTPClient sets the HTTP client to send with. It is copied and never
+// changed: its Transport and Jar are used, its Timeout, if any, bounds each
+// attempt, and redirects are not followed whatever its CheckRedirect says.
+func WithHTTPClient(client *http.Client) Option {
+	return func(c *core) error {
+		if client == nil {
+			return refuse("WithHTTPClient", "the client is nil")
+		}
+		c.http = *client
+		return nil
+	}
+}
+
+// WithHeader sets a header on every call.
+func WithHeader(key, value string) Option {
+	return func(c *core) error {
+		key = textproto.CanonicalMIMEHeaderKey(key)
+		switch {
+		case key == "" || strings.Trim(key, tokenChars) != "":
+			return refuse("WithHeader", "the name is not a header name")
+		case strings.ContainsAny(value, "\r\n\x00"):
+			return refuse("WithHeader", "the value has a line break in it")
+		case key == "Authorization":
+			return refuse("WithHeader", "use WithToken or WithTokenSource for Authorization")
+		case key == "Content-Type" || key == "Content-Length" || key == "Host" || key == "Expect" || key == "Transfer-Encoding":
+			return refuse("WithHeader", key+" is set by the SDK")
+		}
+		c.header.Set(key, value)
+		return nil
+	}
+}
+
+// tokenChars are the characters of a header name, RFC 9110 section 5.6.2.
+const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// WithRetryPolicy sets how often and how patiently calls are repeated. A zero
+// field means its default.
+func WithRetryPolicy(p RetryPolicy) Option {
+	return func(c *core) error {
+		if p.MaxAttempts < 0 || p.BaseDelay < 0 || p.MaxDelay < 0 || p.MaxServerDelay < 0 {
+			return refuse("WithRetryPolicy", "MaxAttempts, BaseDelay, MaxDelay and MaxServerDelay cannot be negative; use MaxAttempts: 1 for no retry")
+		}
+		if p.Submits != RetryDocumented && p.Submits != RetrySafe {
+			return refuse("WithRetryPolicy", "Submits must be RetryDocumented or RetrySafe")
+		}
+		c.retry = p.withDefaults()
+		return nil
+	}
+}
+
+// WithRateLimit keeps the client from sending more than perSecond requests a
+// second on average, and burst at once. Retries and polls count, token calls
+// do not. Set it where the account's limit is known: the API's answers may not
+// tell it.
+func WithRateLimit(perSecond float64, burst int) Option {
+	return func(c *core) error {
+		if !(perSecond > 0) || math.IsInf(perSecond, 0) || burst < 1 {
+			return refuse("WithRateLimit", "perSecond must be above 0 and burst at least 1")
+		}
+		c.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
+		return nil
+	}
+}
+
+// A Limiter holds back a request until it may be sent. *rate.Limiter of
+// golang.org/x/time/rate is one.
+type Limiter interface {
+	Wait(context.Context) error
+}
+
+// WithLimiter asks l before every request but token calls. Processes that use
+// one account can share a limit through it.
+func WithLimiter(l Limiter) Option {
+	return func(c *core) error {
+		if l == nil {
+			return refuse("WithLimiter", "the limiter is nil")
+		}
+		c.limiter = l
+		return nil
+	}
+}
+
+// WithLogger logs attempts, waits, token renewals and polls. No patient data
+// or secret is logged. Without it the SDK is silent.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *core) error {
+		if l == nil {
+			return refuse("WithLogger", "the logger is nil")
+		}
+		c.observers = append(c.observers, logTo(l))
+		return nil
+	}
+}
+
+// WithObserver calls f with every Event, from the goroutine it happens in. f
+// must be fast and safe for concurrent use. It may be given more than once.
+func WithObserver(f func(Event)) Option {
+	return func(c *core) error {
+		if f == nil {
+			return refuse("WithObserver", "the function is nil")
+		}
+		c.observers = append(c.observers, f)
+		return nil
+	}
+}
+
+// WithStallTimeout cuts an attempt in which bytes of a body are due, in either
+// direction, and none moved for d. The default is 60 s; 0 means never.
+func WithStallTimeout(d time.Duration) Option {
+	return func(c *core) error {
+		if d < 0 {
+			return refuse("WithStallTimeout", "cannot be negative; 0 means never")
+		}
+		c.bounds.Stall = d
+		return nil
+	}
+}
+
+// WithResponseTimeout bounds the time from the last byte sent to the first
+// received. The default is 5 min; 0 means never.
+func WithResponseTimeout(d time.Duration) Option {
+	return func(c *core) error {
+		if d < 0 {
+			return refuse("WithResponseTimeout", "cannot be negative; 0 means never")
+		}
+		c.bounds.Response = d
+		return nil
+	}
+}
+
+// WithUserAgent puts product, e.g. "clinic-sync/2.1", before the SDK's own
+// product in the User-Agent header.
+func WithUserAgent(product string) Option {
+	return func(c *core) error {
+		if product == "" || strings.ContainsAny(product, "\r\n\x00") {
+			return refuse("WithUserAgent", "must be text on one line such as clinic-sync/2.1")
+		}
+		c.userAgent = product + " " + userAgent
+		return nil
+	}
+}
+
+// A CallOption applies to one call. It is also a WaitOption: it then applies to
+// every call of the wait.
+type CallOption interface {
+	WaitOption
+	applyCall(*callOptions)
+}
+
+// A WaitOption applies to one wait.
+type WaitOption interface {
+	applyWait(*waitOptions)
+}
+
+type callOptions struct {
+	progress func(sent, total int64)
+	info     *CallInfo
+}
+
+type callOption func(*callOptions)
+
+func (f callOption) applyCall(o *callOptions) { f(o) }
+func (f callOption) applyWait(o *waitOptions) { f(&o.callOptions) }
+
+// WithProgress calls f with the bytes of the current attempt's body that were
+// handed to the connection, and the body's size, -1 if unknown. A repeated
+// attempt shows as a drop. f is called from the transport's goroutine.
+func WithProgress(f func(sent, total int64)) CallOption {
+	return callOption(func(o *callOptions) { o.progress = f })
+}
+
+// WithCallInfo fills dst at the end of the call, also when it fails. In a wait
+// it holds the last call's.
+func WithCallInfo(dst *CallInfo) CallOption {
+	return callOption(func(o *callOptions) { o.info = dst })
+}
+
+type waitOptions struct {
+	callOptions
+	min, max time.Duration
+	onPoll   func(PollEvent)
+}
+
+type waitOption func(*waitOptions)
+
+func (f waitOption) applyWait(o *waitOptions) { f(o) }
+
+// WithPollInterval bounds the time between two polls of a job. The defaults
+// are 1 s and 60 s; a zero keeps its default. A min above max raises max.
+func WithPollInterval(min, max time.Duration) WaitOption {
+	return waitOption(func(o *waitOptions) {
+		if min > 0 {
+			o.min = min
+		}
+		if max > 0 {
+			o.max = max
+		}
+		if o.max < o.min {
+			o.max = o.min
+		}
+	})
+}
+
+// WithOnPoll calls f after every poll.
+func WithOnPoll(f func(PollEvent)) WaitOption {
+	return waitOption(func(o *waitOptions) { o.onPoll = f })
+}
+
+// apply applies all options and joins what is wrong with them.
+func (c *core) apply(opts []Option) error {
+	var errs []error
+	for _, opt := range opts {
+		if opt == nil {
+			errs = append(errs, refuse("NewClient", "an option is nil"))
+			continue
+		}
+		if err := opt(c); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,128 @@
+package ambient
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
+)
+
+// How answers become results: fields that are known and of the expected type
+// are taken, all others kept byte for byte.
+
+// errBadJSON says nothing of the data, unlike the errors of encoding/json.
+var errBadJSON = errors.New("ambient: not a JSON object of this type")
+
+// submissionKey holds a result's Submission in JSON. The API has no such field.
+const submissionKey = "_submission"
+
+func isNull(v json.RawMessage) bool { return v[0] == 'n' }
+
+// takeID takes a positive integer. It reports whether v was one, or null.
+func takeID(dst *int64, v json.RawMessage) bool {
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	if err == nil && n > 0 {
+		*dst = n
+		return true
+	}
+	return false
+}
+
+// takeString takes a string, and null as none.
+func takeString[S ~string](dst *S, v json.RawMessage) bool {
+	if isNull(v) {
+		return true
+	}
+	if v[0] != '"' {
+		return false
+	}
+	return json.Unmarshal(v, dst) == nil
+}
+
+// takeTime takes a time in RFC 3339, and null as none. A time without a zone,
+// as Python writes it, is taken as UTC.
+func takeTime(dst *time.Time, v json.RawMessage) bool {
+	var s string
+	if !takeString(&s, v) {
+		return false
+	}
+	if s == "" {
+		return isNull(v)
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+		if t, err := time.Parse(layout, strings.Replace(s, " ", "T", 1)); err == nil {
+			*dst = t
+			return true
+		}
+	}
+	return false
+}
+
+func keepExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage) {
+	if *extra == nil {
+		*extra = map[string]json.RawMessage{}
+	}
+	(*extra)[name] = v
+}
+
+// checkJob says what is wrong with an answer about job id.
+func checkJob(body []byte, got, id int64, status string) string {
+	switch {
+	case !jsonobject.IsObject(body):
+		return "not a JSON object"
+	case got == 0:
+		return "no id"
+	case got != id:
+		return "about another job"
+	case status == "":
+		return "no status"
+	}
+	return ""
+}
+
+// decodeResult decodes a result's answer, or what it marshals to where there
+// was none.
+func decodeResult(raw json.RawMessage, result, v any) error {
+	if raw == nil {
+		b, err := json.Marshal(result)
+		if err != nil {
+			return err
+		}
+		raw = b
+	}
+	return json.Unmarshal(raw, v)
+}
+
+// unmarshalResult parses a copy of b, which is the caller's.
+func unmarshalResult(b []byte, parse func([]byte)) error {
+	if !jsonobject.IsObject(b) {
+		return errBadJSON
+	}
+	parse(bytes.Clone(b))
+	return nil
+}
+
+// A jsonFields is a result on its way to JSON.
+type jsonFields struct {
+	fields map[string]any
+}
+
+func resultJSON(extra map[string]json.RawMessage) jsonFields {
+	m := jsonFields{make(map[string]any, len(extra)+8)}
+	for name, v := range extra {
+		m.fields[name] = v
+	}
+	return m
+}
+
+func (m jsonFields) set(name string, v any, present bool) {
+	if present {
+		m.fields[name] = v
+	}
+}
+
+func (m jsonFields) marshal() ([]byte, error) { return json.Marshal(m.fields) }

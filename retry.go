@@ -1,0 +1,298 @@
+package ambient
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/form"
+	"github.com/ambient-scribe/ambient-go/internal/wire"
+)
+
+// RetryPolicy says how often and how patiently a call is repeated. A zero field
+// means its default.
+type RetryPolicy struct {
+	MaxAttempts    int           // default 4; 1 = no retry. Waits for the rate limit and the replay after a 401 do not count
+	BaseDelay      time.Duration // default 500 ms; doubles with each retry, full jitter
+	MaxDelay       time.Duration // default 30 s; caps the backoff
+	MaxServerDelay time.Duration // default 2 min; a longer Retry-After on a 5xx ends the call at once
+	MaxLimitWait   time.Duration // default 15 min; longest a call waits, in all, for the rate limit; negative = never wait
+	Submits        SubmitRetry   // default RetryDocumented
+}
+
+// SubmitRetry says which failed submits are repeated.
+type SubmitRetry int
+
+const (
+	// RetryDocumented repeats a submit after 500, 502, 503 and 504, as the API's
+	// documentation asks for. A gateway may have lost the answer to a request
+	// that was taken; PossibleDuplicate tells when that may be so.
+	RetryDocumented SubmitRetry = iota
+	// RetrySafe repeats a submit only where the service cannot have taken it:
+	// after a 503, or when part of the request at most was sent.
+	RetrySafe
+)
+
+func (p RetryPolicy) withDefaults() RetryPolicy {
+	orDefault(&p.MaxAttempts, 4)
+	orDefault(&p.BaseDelay, 500*time.Millisecond)
+	orDefault(&p.MaxDelay, 30*time.Second)
+	orDefault(&p.MaxServerDelay, 2*time.Minute)
+	orDefault(&p.MaxLimitWait, 15*time.Minute)
+	return p
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// A verdict is what follows from an attempt.
+type verdict int
+
+const (
+	final        verdict = iota // success, or an error that repeating does not mend
+	repeatLater                 // repeat after a backoff
+	renewToken                  // repeat with another token
+	waitForLimit                // repeat when the rate limit allows
+	dropExpect                  // repeat without Expect: 100-continue
+)
+
+// judge reads the table of doc.go: what an attempt's outcome means, and the
+// error to return if the call ends with it.
+func (c *call) judge(r wire.Report) (verdict, error) {
+	ok := r.Status/100 == 2
+	switch {
+	case r.SourceErr != nil:
+		return final, c.audioError(r.SourceErr)
+	case ok && errors.Is(r.Err, wire.ErrTooLong):
+		return final, c.decodeError(r, fmt.Sprintf("longer than %d MiB", maxSuccessBody>>20))
+	case r.Status == 0 || ok && r.Err != nil:
+		return c.judgeFailure(r)
+	case ok:
+		if problem := c.accept(answer{r.Header, r.Body}); problem != "" {
+			return final, c.decodeError(r, problem)
+		}
+		return final, nil
+	}
+	v := c.judgeStatus(r)
+	if v != final && !c.rewinds(r) {
+		v = final
+		c.note = "not repeated: the audio cannot be read twice"
+	}
+	return v, c.statusError(r)
+}
+
+func (c *call) judgeStatus(r wire.Report) verdict {
+	switch r.Status {
+	case http.StatusUnauthorized:
+		if c.gate != c.tokenGate && c.renewed.secret == nil {
+			return renewToken
+		}
+	case http.StatusTooManyRequests:
+		return waitForLimit
+	case http.StatusExpectationFailed:
+		if c.body != nil && c.expects() {
+			return dropExpect
+		}
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		if c.submit && c.retry.Submits == RetrySafe && c.mayHaveTaken(r) {
+			return final
+		}
+		return repeatLater
+	case http.StatusRequestTimeout, http.StatusTooEarly:
+		return repeatLater
+	}
+	return final
+}
+
+// judgeFailure judges an attempt without a usable answer.
+func (c *call) judgeFailure(r wire.Report) (verdict, error) {
+	err := &NetworkError{Route: c.route, Sent: Delivery(r.Sent), Attempts: c.attempts, record: c.record, cause: r.Err}
+	switch {
+	case c.ctx.Err() != nil, permanent(r.Err), c.mayHaveTaken(r):
+		return final, err
+	case !c.rewinds(r):
+		c.note = "not repeated: the audio cannot be read twice"
+		return final, err
+	}
+	return repeatLater, err
+}
+
+// rewinds reports whether the request can be sent again.
+func (c *call) rewinds(r wire.Report) bool {
+	return c.body == nil || !c.body.Once() || r.BytesSent == 0
+}
+
+// mayHaveTaken reports whether the service may have created what this attempt
+// of a submit asked for. It cannot have if it never got the whole request, and
+// has not if it says so.
+func (c *call) mayHaveTaken(r wire.Report) bool {
+	if !c.submit || !r.Whole {
+		return false
+	}
+	switch r.Status {
+	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return r.Status == 0 || r.Status/100 == 2 || r.Status == http.StatusSeeOther || r.Status >= 500
+}
+
+// permanent reports a failure that another attempt would meet again.
+func permanent(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
+func retryableStatus(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+func (c *call) statusError(r wire.Report) error {
+	now := time.Now()
+	until := c.limits.RetryAfter
+	if r.Status == http.StatusTooManyRequests {
+		until = c.limits.Until()
+	}
+	var wait time.Duration
+	if !until.IsZero() {
+		wait = max(until.Sub(now), 0)
+	}
+	e := newAPIError(c.record, r.Status, r.Header, r.Body, now, wait)
+	if r.Status == http.StatusTooManyRequests {
+		return &RateLimitError{APIError: e, ResetAt: until, Limit: c.limits.Limit, Remaining: c.limits.Remaining}
+	}
+	return e.typed()
+}
+
+func (c *call) decodeError(r wire.Report, problem string) error {
+	return &DecodeError{StatusCode: r.Status, Route: c.route, problem: problem, body: r.Body, record: c.record}
+}
+
+func (c *call) audioError(err error) error {
+	e := &AudioError{record: c.record, cause: err}
+	if at, ok := errors.AsType[*form.FileError](err); ok {
+		e.Part, e.Offset, e.cause = at.File, at.Offset, at.Err
+	}
+	return e
+}
+
+// interrupted is the error of a call whose context ended between attempts.
+func (c *call) interrupted() error {
+	return &interruptedError{record: c.record, ctx: contextError(c.ctx), last: c.err}
+}
+
+// retries is the part of a call's state that go-retryablehttp's hooks need.
+type retries struct {
+	verdict  verdict
+	tries    int           // attempts that the policy counts
+	sleeping bool          // in a backoff
+	wait     time.Duration // of that backoff
+	spent    int           // taken from the quota
+}
+
+// checkRetry is go-retryablehttp's CheckRetry. A wait that could not end well
+// ends the call now.
+func (c *call) checkRetry(context.Context, *http.Response, error) (bool, error) {
+	if c.verdict != repeatLater || c.ctx.Err() != nil || c.tries >= c.retry.MaxAttempts {
+		return false, nil
+	}
+	c.wait = c.retry.backoff(c.tries)
+	if until := c.limits.RetryAfter; !until.IsZero() {
+		c.wait = max(time.Until(until), 0)
+		if c.wait > c.retry.MaxServerDelay {
+			c.note = fmt.Sprintf("not repeated: the server asks to wait %v, longer than MaxServerDelay", round(c.wait))
+			return false, nil
+		}
+	}
+	if deadline, ok := c.ctx.Deadline(); ok && time.Until(deadline) < c.wait {
+		c.note = fmt.Sprintf("not repeated: the wait of %v would pass the context's deadline", round(c.wait))
+		return false, nil
+	}
+	cost := costOfRetry
+	if _, ok := c.err.(*NetworkError); ok {
+		cost = costOfNetworkRetry
+	}
+	if !c.quota.take(cost) {
+		c.note = "not repeated: the client's retry quota is spent"
+		return false, nil
+	}
+	c.spent += cost
+	c.emit(Event{Kind: EventRetry, Wait: c.wait, Number: len(c.attempts), Err: c.err})
+	return true, nil
+}
+
+// waitTime is go-retryablehttp's Backoff.
+func (c *call) waitTime(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
+	c.sleeping = true
+	c.waited += c.wait
+	return c.wait
+}
+
+// backoff is exponential with full jitter: anything from 0 to the bound that
+// doubles with each try.
+func (p RetryPolicy) backoff(tries int) time.Duration {
+	bound := p.BaseDelay
+	for range tries - 1 {
+		if bound >= p.MaxDelay {
+			break
+		}
+		bound *= 2
+	}
+	return rand.N(min(bound, p.MaxDelay) + 1)
+}
+
+// settle pays back what the call's retries cost once it has succeeded.
+func (c *call) settle() {
+	switch {
+	case c.err != nil:
+	case c.spent > 0:
+		c.quota.give(c.spent)
+	default:
+		c.quota.give(1)
+	}
+}
+
+const (
+	quotaSize          = 500
+	costOfRetry        = 5
+	costOfNetworkRetry = 10
+)
+
+// A quota bounds the retries of a whole client, so that an outage is not
+// multiplied by every caller's patience: the retry token bucket of
+// aws-sdk-go-v2.
+type quota struct {
+	mu   sync.Mutex
+	left int
+}
+
+func newQuota() *quota { return &quota{left: quotaSize} }
+
+func (q *quota) take(n int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.left < n {
+		return false
+	}
+	q.left -= n
+	return true
+}
+
+func (q *quota) give(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.left = min(q.left+n, quotaSize)
+}

@@ -1,0 +1,296 @@
+package ambient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
+	"github.com/ambient-scribe/ambient-go/internal/mask"
+)
+
+// ScribesService turns recordings or transcripts into clinical notes: POST
+// /scribe, GET /scribe/{scribe_id} and POST /scribe/{scribe_id}/regenerate/audio.
+type ScribesService struct{ core *core }
+
+// ScribeRequest is a visit to write a note of. It prints without patient data.
+type ScribeRequest struct {
+	TemplateIDs       []int64   // at least one
+	Audio             []Audio   // this or Transcripts
+	Transcripts       []string  // this or Audio
+	PatientName       string    // optional
+	DateOfService     time.Time // optional; sent in RFC 3339
+	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
+}
+
+// ScribeStatus is the state of a scribe. The API may add states.
+type ScribeStatus string
+
+const (
+	ScribeInProgress ScribeStatus = "IN_PROGRESS"
+	ScribeCompleted  ScribeStatus = "COMPLETED"
+	ScribeFailed     ScribeStatus = "FAILED"
+)
+
+// ScribeSubmission is the receipt of a create or regenerate.
+type ScribeSubmission struct {
+	ID          int64
+	Status      ScribeStatus
+	SubmittedAt time.Time // zero where the API does not tell, as after a regenerate
+	Call        CallInfo  `json:"-"`
+
+	duplicate bool
+}
+
+// PossibleDuplicate reports whether an earlier attempt of the submit may have
+// been taken too, so that the service may hold the visit twice.
+func (s ScribeSubmission) PossibleDuplicate() bool { return s.duplicate }
+
+// Scribe is the state of a scribe. The vendor has not published what the
+// answer holds: the note is in Extra, or wherever Decode finds it. It prints
+// without patient data and marshals to JSON in full and back.
+type Scribe struct {
+	ID          int64
+	Status      ScribeStatus
+	SubmittedAt time.Time
+	Extra       map[string]json.RawMessage // every field this SDK does not know, byte for byte
+	Submission  *ScribeSubmission          // set by CreateAndWait
+	Call        CallInfo                   `json:"-"`
+
+	raw json.RawMessage
+}
+
+// Done reports whether the scribe has ended, well or badly. An unknown status
+// counts as not ended.
+func (s *Scribe) Done() bool { return s.Status == ScribeCompleted || s.Status == ScribeFailed }
+
+// Err returns nil or a *ScribeFailedError.
+func (s *Scribe) Err() error {
+	if s.Status == ScribeFailed {
+		return &ScribeFailedError{s}
+	}
+	return nil
+}
+
+// Decode decodes the whole answer into v, which has the caller's own type.
+func (s *Scribe) Decode(v any) error { return decodeResult(s.raw, s, v) }
+
+// Create asks for a note and returns as soon as the service has taken the
+// request. Ask MaybeSubmitted of an error before creating again.
+func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...CallOption) (*ScribeSubmission, error) {
+	switch {
+	case r == nil:
+		return nil, refuse("request", "is nil")
+	case len(r.TemplateIDs) == 0:
+		return nil, refuse("template_ids", "at least one is required")
+	case len(r.Audio) == 0 && len(r.Transcripts) == 0:
+		return nil, refuse("audio_files", "audio or transcripts are required")
+	}
+	call := s.core.newCall(http.MethodPost, "/scribe", opts)
+	call.ids = r.TemplateIDs
+	f := newUpload(call)
+	for _, id := range r.TemplateIDs {
+		if id < 1 {
+			return nil, refuse("template_ids", "each must be 1 or more")
+		}
+		f.form.Field("template_ids", strconv.FormatInt(id, 10))
+	}
+	f.audio("audio_files", r.Audio...)
+	for i, t := range r.Transcripts {
+		if t == "" {
+			return nil, refuse("transcripts", fmt.Sprintf("transcript %d is empty", i+1))
+		}
+		f.form.Field("transcripts", t)
+	}
+	f.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
+	return s.submit(ctx, call, f, 0)
+}
+
+// RegenerateFromAudio asks for the note of an existing scribe to be written
+// anew from other recordings. The id stays the same, and until the service has
+// taken the request up, Get and Wait may still see the old COMPLETED.
+func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audio []Audio, opts ...CallOption) (*ScribeSubmission, error) {
+	switch {
+	case id < 1:
+		return nil, refuse("scribe_id", "must be 1 or more")
+	case len(audio) == 0:
+		return nil, refuse("audio_files", "at least one is required")
+	}
+	call := s.core.newCall(http.MethodPost, idRoute("/scribe/", id, "/regenerate/audio"), opts)
+	call.ids = []int64{id}
+	f := newUpload(call)
+	f.audio("audio_files", audio...)
+	return s.submit(ctx, call, f, id)
+}
+
+// submit sends a form. The answer must be about scribe id, unless that is 0.
+func (s *ScribesService) submit(ctx context.Context, call *call, f *upload, id int64) (*ScribeSubmission, error) {
+	if err := f.finish(); err != nil {
+		return nil, err
+	}
+	var sub ScribeSubmission
+	call.accept = func(a answer) string { return sub.accept(a, id) }
+	if err := call.run(ctx); err != nil {
+		return nil, err
+	}
+	sub.Call = call.callInfo()
+	sub.duplicate = call.warnOfDuplicate()
+	return &sub, nil
+}
+
+// Get asks once for the state of a scribe. A failed scribe is no error here:
+// see Scribe.Err.
+func (s *ScribesService) Get(ctx context.Context, id int64, opts ...CallOption) (*Scribe, error) {
+	if id < 1 {
+		return nil, refuse("scribe_id", "must be 1 or more")
+	}
+	call := s.core.newCall(http.MethodGet, idRoute("/scribe/", id, ""), opts)
+	call.ids = []int64{id}
+	scribe := &Scribe{}
+	call.accept = func(a answer) string { return scribe.accept(a.body, id) }
+	if err := call.run(ctx); err != nil {
+		return nil, err
+	}
+	scribe.Call = call.callInfo()
+	return scribe, nil
+}
+
+// Wait polls a scribe until it ends or ctx does; see TranscriptionsService.Wait.
+func (s *ScribesService) Wait(ctx context.Context, id int64, opts ...WaitOption) (*Scribe, error) {
+	return s.waiter(opts).wait(ctx, id)
+}
+
+// WaitAll waits for many scribes at once; see TranscriptionsService.WaitAll.
+func (s *ScribesService) WaitAll(ctx context.Context, ids []int64, opts ...WaitOption) iter.Seq2[*Scribe, error] {
+	return s.waiter(opts).waitAll(ctx, ids)
+}
+
+// CreateAndWait is Create and then Wait. Whatever goes wrong after the create,
+// the error carries the id: it is a *WaitError or a *ScribeFailedError.
+func (s *ScribesService) CreateAndWait(ctx context.Context, r *ScribeRequest, opts ...WaitOption) (*Scribe, error) {
+	w := s.waiter(opts)
+	sub, err := s.Create(ctx, r, w.submitOptions())
+	if err != nil {
+		return nil, err
+	}
+	scribe, err := w.waitNew(ctx, sub.ID)
+	if scribe != nil {
+		scribe.Submission = sub
+	}
+	return scribe, err
+}
+
+func (s *ScribesService) waiter(opts []WaitOption) *waiter[*Scribe] {
+	return newWaiter(s.core, s.Get, func(id int64) *Scribe { return &Scribe{ID: id} }, opts)
+}
+
+func (s *Scribe) state() jobState {
+	return jobState{status: string(s.Status), known: s.Done() || s.Status == ScribeInProgress, created: s.SubmittedAt, header: s.Call.Header}
+}
+
+func (s *ScribeSubmission) accept(a answer, id int64) string {
+	var ok bool
+	for name, v := range jsonobject.Members(a.body) {
+		switch name {
+		case "scribe_id":
+			ok = takeID(&s.ID, v)
+		case "status":
+			takeString(&s.Status, v)
+		case "submitted_at":
+			takeTime(&s.SubmittedAt, v)
+		}
+	}
+	switch {
+	case !ok:
+		return "no scribe_id"
+	case id != 0 && s.ID != id:
+		return "about another scribe"
+	}
+	return ""
+}
+
+// accept takes the answer about job id. It is not published, so its id may be
+// absent.
+func (s *Scribe) accept(body []byte, id int64) string {
+	s.parse(body)
+	if s.ID == 0 {
+		s.ID = id
+	}
+	return checkJob(body, s.ID, id, string(s.Status))
+}
+
+// parse sorts the members of an answer. One of an unexpected type is kept in
+// Extra like an unknown one.
+func (s *Scribe) parse(body []byte) {
+	s.raw = body
+	for name, v := range jsonobject.Members(body) {
+		ok := false
+		switch name {
+		case "scribe_id":
+			ok = takeID(&s.ID, v)
+		case "status":
+			ok = takeString(&s.Status, v)
+		case "submitted_at":
+			ok = takeTime(&s.SubmittedAt, v)
+		case submissionKey:
+			ok = json.Unmarshal(v, &s.Submission) == nil
+		}
+		if !ok {
+			keepExtra(&s.Extra, name, v)
+		}
+	}
+}
+
+// MarshalJSON writes the scribe as the API does, the unknown fields included.
+func (s Scribe) MarshalJSON() ([]byte, error) {
+	m := resultJSON(s.Extra)
+	m.set("scribe_id", s.ID, true)
+	m.set("status", s.Status, true)
+	m.set("submitted_at", s.SubmittedAt, !s.SubmittedAt.IsZero())
+	m.set(submissionKey, s.Submission, s.Submission != nil)
+	return m.marshal()
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, or an answer of the API.
+func (s *Scribe) UnmarshalJSON(b []byte) error {
+	*s = Scribe{}
+	return unmarshalResult(b, s.parse)
+}
+
+func (s ScribeSubmission) MarshalJSON() ([]byte, error) {
+	return json.Marshal(submissionJSON{ScribeID: s.ID, Status: s.Status, SubmittedAt: s.SubmittedAt, PossibleDuplicate: s.duplicate})
+}
+
+func (s *ScribeSubmission) UnmarshalJSON(b []byte) error {
+	var j submissionJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return errBadJSON
+	}
+	*s = ScribeSubmission{ID: j.ScribeID, Status: j.Status, SubmittedAt: j.SubmittedAt, duplicate: j.PossibleDuplicate}
+	return nil
+}
+
+func (r ScribeRequest) String() string {
+	return fmt.Sprintf("ScribeRequest(templates %v, %d audio, %d transcripts, %s)", r.TemplateIDs, len(r.Audio), len(r.Transcripts),
+		patientText(r.PatientName, r.DateOfService, r.AdditionalContext))
+}
+
+func (s ScribeSubmission) String() string {
+	return fmt.Sprintf("ScribeSubmission(id %d, %s, possible duplicate %t)", s.ID, orNone(mask.Text(string(s.Status))), s.duplicate)
+}
+
+func (s Scribe) String() string {
+	return fmt.Sprintf("Scribe(id %d, %s, %d more fields)", s.ID, orNone(mask.Text(string(s.Status))), len(s.Extra))
+}
+
+func (r ScribeRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }
+func (s ScribeSubmission) Format(f fmt.State, verb rune) { formatText(f, verb, s.String()) }
+func (s Scribe) Format(f fmt.State, verb rune)           { formatText(f, verb, s.String()) }
+func (r ScribeRequest) LogValue() slog.Value             { return slog.StringValue(r.String()) }
+func (s ScribeSubmission) LogValue() slog.Value          { return slog.StringValue(s.String()) }
+func (s Scribe) LogValue() slog.Value                    { return slog.StringValue(s.String()) }

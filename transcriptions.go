@@ -1,0 +1,284 @@
+package ambient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
+	"github.com/ambient-scribe/ambient-go/internal/mask"
+)
+
+// TranscriptionsService turns recordings into transcripts: POST /transcribe
+// and GET /transcribe/{transcription_id}.
+type TranscriptionsService struct{ core *core }
+
+// TranscriptionRequest is a recording to transcribe. It prints without
+// patient data.
+type TranscriptionRequest struct {
+	Audio             Audio     // required
+	PatientName       string    // optional
+	DateOfService     time.Time // optional; sent in RFC 3339
+	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
+}
+
+// TranscriptionStatus is the state of a transcription. The API may add states.
+type TranscriptionStatus string
+
+const (
+	TranscriptionDetectedFile TranscriptionStatus = "DETECTED_FILE"  // queued
+	TranscriptionProcessing   TranscriptionStatus = "STT_PROCESSING" // at work
+	TranscriptionCompleted    TranscriptionStatus = "STT_COMPLETED"  // the full transcript is there
+	TranscriptionError        TranscriptionStatus = "STT_ERROR"      // failed
+	TranscriptionIncomplete   TranscriptionStatus = "STT_INCOMPLETE" // ended with a part of the transcript
+)
+
+// TranscriptionSubmission is the receipt of a submit.
+type TranscriptionSubmission struct {
+	ID          int64
+	SubmittedAt time.Time // zero where the API does not tell
+	Call        CallInfo  `json:"-"`
+
+	duplicate bool
+}
+
+// PossibleDuplicate reports whether an earlier attempt of the submit may have
+// been taken too, so that the service may hold the visit twice.
+func (s TranscriptionSubmission) PossibleDuplicate() bool { return s.duplicate }
+
+// Transcription is the state of a transcription, and its text once that is
+// there. It prints without patient data and marshals to JSON in full and back.
+type Transcription struct {
+	ID           int64
+	Status       TranscriptionStatus
+	RawText      string // the transcript; empty until there is one
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	WorkflowID   int64  // 0 where the API does not tell
+	ErrorMessage string // of a failed one, in the service's words
+	Extra        map[string]json.RawMessage
+	Submission   *TranscriptionSubmission // set by SubmitAndWait
+	Call         CallInfo                 `json:"-"`
+
+	raw json.RawMessage
+}
+
+// Done reports whether the transcription has ended, well or badly. An unknown
+// status counts as not ended.
+func (t *Transcription) Done() bool {
+	return t.Status == TranscriptionCompleted || t.Status == TranscriptionError || t.Status == TranscriptionIncomplete
+}
+
+// Err returns nil, a *TranscriptionFailedError or a *TranscriptionIncompleteError.
+func (t *Transcription) Err() error {
+	switch t.Status {
+	case TranscriptionError:
+		return &TranscriptionFailedError{t}
+	case TranscriptionIncomplete:
+		return &TranscriptionIncompleteError{t}
+	}
+	return nil
+}
+
+// Decode decodes the whole answer into v, which has the caller's own type.
+func (t *Transcription) Decode(v any) error { return decodeResult(t.raw, t, v) }
+
+// Submit uploads a recording and returns as soon as the service has taken it.
+// Ask MaybeSubmitted of an error before submitting again. Errors are those of
+// the package documentation; a request that cannot be right is a *RequestError.
+func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequest, opts ...CallOption) (*TranscriptionSubmission, error) {
+	if r == nil {
+		return nil, refuse("request", "is nil")
+	}
+	call := s.core.newCall(http.MethodPost, "/transcribe", opts)
+	f := newUpload(call)
+	f.audio("audio_file", r.Audio)
+	f.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
+	if err := f.finish(); err != nil {
+		return nil, err
+	}
+	var sub TranscriptionSubmission
+	call.accept = sub.accept
+	if err := call.run(ctx); err != nil {
+		return nil, err
+	}
+	sub.Call = call.callInfo()
+	sub.duplicate = call.warnOfDuplicate()
+	return &sub, nil
+}
+
+// Get asks once for the state of a transcription. A failed transcription is no
+// error here: see Transcription.Err.
+func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallOption) (*Transcription, error) {
+	if id < 1 {
+		return nil, refuse("transcription_id", "must be 1 or more")
+	}
+	call := s.core.newCall(http.MethodGet, idRoute("/transcribe/", id, ""), opts)
+	call.ids = []int64{id}
+	t := &Transcription{}
+	call.accept = func(a answer) string { return t.accept(a.body, id) }
+	if err := call.run(ctx); err != nil {
+		return nil, err
+	}
+	t.Call = call.callInfo()
+	return t, nil
+}
+
+// Wait polls a transcription until it ends or ctx does. It may be called in
+// another process than Submit was. The transcription is returned with
+// the error of Transcription.Err if it ended badly; a *WaitError says that the
+// wait ended first.
+func (s *TranscriptionsService) Wait(ctx context.Context, id int64, opts ...WaitOption) (*Transcription, error) {
+	return s.waiter(opts).wait(ctx, id)
+}
+
+// WaitAll waits for many transcriptions at once and yields each as it ends, with
+// at most 8 requests in flight. The transcription is never nil and its ID says
+// which it is; the error is one that Wait returns. When ctx ends, each
+// unfinished id is yielded once with a *WaitError. Leaving the loop cancels what
+// is in flight.
+func (s *TranscriptionsService) WaitAll(ctx context.Context, ids []int64, opts ...WaitOption) iter.Seq2[*Transcription, error] {
+	return s.waiter(opts).waitAll(ctx, ids)
+}
+
+// SubmitAndWait is Submit and then Wait. Whatever goes wrong after the submit,
+// the error carries the id: it is a *WaitError or one of Transcription.Err.
+func (s *TranscriptionsService) SubmitAndWait(ctx context.Context, r *TranscriptionRequest, opts ...WaitOption) (*Transcription, error) {
+	w := s.waiter(opts)
+	sub, err := s.Submit(ctx, r, w.submitOptions())
+	if err != nil {
+		return nil, err
+	}
+	t, err := w.waitNew(ctx, sub.ID)
+	if t != nil {
+		t.Submission = sub
+	}
+	return t, err
+}
+
+func (s *TranscriptionsService) waiter(opts []WaitOption) *waiter[*Transcription] {
+	return newWaiter(s.core, s.Get, func(id int64) *Transcription { return &Transcription{ID: id} }, opts)
+}
+
+func (t *Transcription) state() jobState {
+	known := t.Done() || t.Status == TranscriptionDetectedFile || t.Status == TranscriptionProcessing
+	return jobState{status: string(t.Status), known: known, created: t.CreatedAt, header: t.Call.Header}
+}
+
+func (s *TranscriptionSubmission) accept(a answer) string {
+	var ok bool
+	for name, v := range jsonobject.Members(a.body) {
+		switch name {
+		case "transcription_id":
+			ok = takeID(&s.ID, v)
+		case "submitted_at":
+			takeTime(&s.SubmittedAt, v)
+		}
+	}
+	if !ok {
+		return "no transcription_id"
+	}
+	return ""
+}
+
+// accept takes the answer about job id.
+func (t *Transcription) accept(body []byte, id int64) string {
+	t.parse(body)
+	return checkJob(body, t.ID, id, string(t.Status))
+}
+
+// parse sorts the members of an answer. One of an unexpected type is kept in
+// Extra like an unknown one.
+func (t *Transcription) parse(body []byte) {
+	t.raw = body
+	for name, v := range jsonobject.Members(body) {
+		ok := false
+		switch name {
+		case "id":
+			ok = takeID(&t.ID, v)
+		case "task_status":
+			ok = takeString(&t.Status, v)
+		case "raw_text":
+			ok = takeString(&t.RawText, v)
+		case "created_at":
+			ok = takeTime(&t.CreatedAt, v)
+		case "updated_at":
+			ok = takeTime(&t.UpdatedAt, v)
+		case "workflow_id":
+			ok = takeID(&t.WorkflowID, v)
+		case "error_message":
+			ok = takeString(&t.ErrorMessage, v)
+		case submissionKey:
+			ok = json.Unmarshal(v, &t.Submission) == nil
+		}
+		if !ok {
+			keepExtra(&t.Extra, name, v)
+		}
+	}
+}
+
+// MarshalJSON writes the transcription as the API does, the unknown fields
+// included.
+func (t Transcription) MarshalJSON() ([]byte, error) {
+	m := resultJSON(t.Extra)
+	m.set("id", t.ID, true)
+	m.set("task_status", t.Status, true)
+	m.set("raw_text", t.RawText, t.RawText != "")
+	m.set("created_at", t.CreatedAt, !t.CreatedAt.IsZero())
+	m.set("updated_at", t.UpdatedAt, !t.UpdatedAt.IsZero())
+	m.set("workflow_id", t.WorkflowID, t.WorkflowID != 0)
+	m.set("error_message", t.ErrorMessage, t.ErrorMessage != "")
+	m.set(submissionKey, t.Submission, t.Submission != nil)
+	return m.marshal()
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, or an answer of the API.
+func (t *Transcription) UnmarshalJSON(b []byte) error {
+	*t = Transcription{}
+	return unmarshalResult(b, t.parse)
+}
+
+// submissionJSON is the JSON form of both kinds of submission.
+type submissionJSON struct {
+	TranscriptionID   int64        `json:"transcription_id,omitempty"`
+	ScribeID          int64        `json:"scribe_id,omitempty"`
+	Status            ScribeStatus `json:"status,omitempty"`
+	SubmittedAt       time.Time    `json:"submitted_at,omitzero"`
+	PossibleDuplicate bool         `json:"possible_duplicate,omitempty"`
+}
+
+func (s TranscriptionSubmission) MarshalJSON() ([]byte, error) {
+	return json.Marshal(submissionJSON{TranscriptionID: s.ID, SubmittedAt: s.SubmittedAt, PossibleDuplicate: s.duplicate})
+}
+
+func (s *TranscriptionSubmission) UnmarshalJSON(b []byte) error {
+	var j submissionJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return errBadJSON
+	}
+	*s = TranscriptionSubmission{ID: j.TranscriptionID, SubmittedAt: j.SubmittedAt, duplicate: j.PossibleDuplicate}
+	return nil
+}
+
+func (r TranscriptionRequest) String() string {
+	return fmt.Sprintf("TranscriptionRequest(%v, %s)", r.Audio, patientText(r.PatientName, r.DateOfService, r.AdditionalContext))
+}
+
+func (s TranscriptionSubmission) String() string {
+	return fmt.Sprintf("TranscriptionSubmission(id %d, possible duplicate %t)", s.ID, s.duplicate)
+}
+
+func (t Transcription) String() string {
+	return fmt.Sprintf("Transcription(id %d, %s, %d bytes of text, %d more fields)", t.ID, orNone(mask.Text(string(t.Status))), len(t.RawText), len(t.Extra))
+}
+
+func (r TranscriptionRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }
+func (s TranscriptionSubmission) Format(f fmt.State, verb rune) { formatText(f, verb, s.String()) }
+func (t Transcription) Format(s fmt.State, verb rune)           { formatText(s, verb, t.String()) }
+func (r TranscriptionRequest) LogValue() slog.Value             { return slog.StringValue(r.String()) }
+func (s TranscriptionSubmission) LogValue() slog.Value          { return slog.StringValue(s.String()) }
+func (t Transcription) LogValue() slog.Value                    { return slog.StringValue(t.String()) }
