@@ -69,6 +69,15 @@ func isStatusText(s string) bool {
 	return false
 }
 
+// Number returns a header's value masked, except that numbers of any size pass:
+// limits, sizes and times of day in seconds.
+func Number(s string) string {
+	if isNumber(s) && len(s) <= 16 {
+		return s
+	}
+	return Text(s)
+}
+
 // Path masks a request path segment by segment: words of the vocabulary and
 // numbers pass.
 func Path(path string) string {

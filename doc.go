@@ -1,0 +1,86 @@
+// Package ambient is a client of the Ambient AI Scribe API, which turns the
+// recording of a medical visit into a transcript and a clinical note.
+//
+//	client, err := ambient.NewClient(ambient.WithCredentials(username, password))
+//	...
+//	transcript, err := client.Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{
+//		Audio: ambient.AudioFile("visit.mp3"),
+//	})
+//
+// # Jobs
+//
+// Work is asynchronous: a submit uploads the recording and returns an id, a wait
+// polls that id until the job has ended. The two are separate calls, and the
+// second needs the id only, in this process or another. SubmitAndWait and
+// CreateAndWait make both. A wait polls when the job has grown older by an
+// eighth, between 1 s and 60 s (WithPollInterval), and only its context ends it
+// early; the error is then a [WaitError] with the id to resume with.
+//
+// # Errors
+//
+// Every error can be matched with errors.As: one type per status, such as
+// [NotFoundError], each of them also an [APIError]; [NetworkError] where there
+// was no usable answer; [DecodeError], [RequestError], [AudioError] and the
+// errors of jobs and waits. [Retryable] and [MaybeSubmitted] answer the two
+// questions that remain. All errors are safe to log: see Patient data.
+//
+// # What is repeated
+//
+// Reads are GETs and the token call; submits are POSTs that create a job. A
+// repeat waits for an exponential backoff with full jitter, bounded by
+// [RetryPolicy], or for the server's Retry-After. What would pass the context's
+// deadline is not waited for: the error comes at once. Retries of a whole
+// client draw on a quota, so that an outage is not multiplied.
+//
+//	outcome of an attempt             read                submit
+//	2xx                               success             success
+//	2xx, unusable body                DecodeError         DecodeError, maybe submitted
+//	400 403 404 409 422, other 4xx    error               error
+//	401                               once, new token     once, new token
+//	408 425                           repeat              repeat
+//	429                               wait for the reset  wait for the reset
+//	500 502 504                       repeat              repeat; RetrySafe: error, maybe submitted
+//	503                               repeat              repeat
+//	501 505                           error               error
+//	other 5xx                         error               error, maybe submitted
+//	nothing sent                      repeat              repeat
+//	part sent                         repeat              repeat
+//	all sent, no answer               repeat              NetworkError, maybe submitted
+//	audio failed or changed           -                   AudioError
+//	redirect                          error               error
+//
+// A body that cannot be read twice ([AudioReader]) is sent once.
+//
+// When a submit succeeds after an attempt that may have been taken too, its
+// PossibleDuplicate is true.
+//
+// # Rate limits
+//
+// A client has one gate that all its calls pass. A 429 closes it until the limit
+// resets; calls wait in line, first come first served, and go on together.
+//
+//	the server tells                  the client
+//	Remaining: 0 and a reset          waits for the reset before it is refused
+//	Retry-After or a reset on a 429   waits for it
+//	nothing                           pauses 250 ms, doubling to 30 s, and goes on slowly
+//	a wait beyond the deadline        returns a RateLimitError at once
+//	a wait beyond MaxLimitWait        returns a RateLimitError at once
+//
+// Where the account's limit is known, [WithRateLimit] is better still: nothing is
+// refused then. Processes that share an account can share a [Limiter].
+//
+// # Patient data
+//
+// What errors, events, logs and the printed form of every type show are methods,
+// routes with ids, statuses, times, counts and sizes. Of a server's message, words
+// pass that are in a fixed vocabulary of API English; all others are masked. The
+// full text is in APIError.Detail and Body for who asks. Requests and results
+// marshal to JSON in full. Upload names are neutral. Authorization is sent to the
+// base URL's origin only, and redirects are not followed. Beware of
+// GODEBUG=http2debug=2: net/http then logs headers, the token among them.
+//
+// # Testing
+//
+// Package ambienttest has a fake API for your own tests, over loopback or in
+// memory for testing/synctest.
+package ambient

@@ -1,0 +1,151 @@
+// Quickstart uploads a recording of a visit, waits for the transcript, has a
+// note written of it, and prints both.
+//
+//	go run ./examples/quickstart [flags] [recording]
+//
+// With AMBIENT_USERNAME and AMBIENT_PASSWORD set it talks to the real API;
+// -template then names the template of the note. Without them it talks to a
+// fake API that it starts itself, with the synthetic visit in testdata.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("quickstart", flag.ExitOnError)
+	template := flags.Int64("template", 0, "id of the note's template (of your account)")
+	transcription := flags.Int64("transcription", 0, "resume: wait for this transcription instead of uploading")
+	scribe := flags.Int64("scribe", 0, "resume: wait for this scribe and print its note")
+	flags.Parse(args)
+	recording := "testdata/visit.mp3"
+	if flags.NArg() > 0 {
+		recording = flags.Arg(0)
+	}
+
+	var opts []ambient.Option
+	if os.Getenv("AMBIENT_USERNAME") == "" {
+		server, err := fakeAPI()
+		if err != nil {
+			return err
+		}
+		defer server.Close()
+		fmt.Fprintln(os.Stderr, "AMBIENT_USERNAME is not set: talking to an embedded fake API, with synthetic data")
+		opts = append(opts, ambient.WithBaseURL(server.URL), ambient.WithCredentials(server.Username, server.Password))
+		*template = 1
+	}
+	client, err := ambient.NewClient(opts...)
+	if err != nil {
+		return err
+	}
+	if *scribe != 0 {
+		return printNote(client.Scribes.Wait(ctx, *scribe, showStates("scribe")))
+	}
+
+	transcript, err := transcribe(ctx, client, recording, *transcription)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Transcript\n==========\n%s\n", transcript.RawText)
+	if *template == 0 {
+		fmt.Fprintln(os.Stderr, "no -template given: no note is written")
+		return nil
+	}
+	return printNote(client.Scribes.CreateAndWait(ctx, &ambient.ScribeRequest{
+		TemplateIDs: []int64{*template},
+		Transcripts: []string{transcript.RawText},
+	}, showStates("scribe")))
+}
+
+// transcribe uploads a recording and waits for its transcript, or only waits
+// when it was uploaded before.
+func transcribe(ctx context.Context, client *ambient.Client, recording string, id int64) (t *ambient.Transcription, err error) {
+	if id != 0 {
+		t, err = client.Transcriptions.Wait(ctx, id, showStates("transcription"))
+	} else {
+		t, err = client.Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{
+			Audio: ambient.AudioFile(recording),
+		}, ambient.WithProgress(showUpload), showStates("transcription"))
+	}
+	return t, howToGoOn("transcription", err)
+}
+
+// printNote prints the fields in which the note came: their names and shape are
+// not published by the vendor.
+func printNote(scribe *ambient.Scribe, err error) error {
+	if err != nil {
+		return howToGoOn("scribe", err)
+	}
+	note, err := json.MarshalIndent(scribe.Extra, "", "  ")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nNote\n====\n%s\n", note)
+	return nil
+}
+
+// howToGoOn adds what can be done after an error: the job of an interrupted
+// wait goes on at the service.
+func howToGoOn(kind string, err error) error {
+	if wait, ok := errors.AsType[*ambient.WaitError](err); ok {
+		return fmt.Errorf("%w\njob %d goes on at the service; resume with: go run ./examples/quickstart -%s %d", err, wait.ID, kind, wait.ID)
+	}
+	if ambient.MaybeSubmitted(err) {
+		return fmt.Errorf("%w\nthe service may have taken the visit: look before you submit it again", err)
+	}
+	return err
+}
+
+func showUpload(sent, total int64) {
+	end := "\r"
+	if sent == total {
+		end = "\n"
+	}
+	fmt.Fprintf(os.Stderr, "upload: %d of %d bytes%s", sent, total, end)
+}
+
+func showStates(kind string) ambient.WaitOption {
+	return ambient.WithOnPoll(func(e ambient.PollEvent) {
+		if e.Err != nil {
+			fmt.Fprintf(os.Stderr, "%s %d: %v\n", kind, e.ID, e.Err)
+			return
+		}
+		fmt.Fprintf(os.Stderr, "%s %d: %s\n", kind, e.ID, e.Status)
+	})
+}
+
+// fakeAPI starts an API that transcribes every recording to the visit in
+// testdata.
+func fakeAPI() (*ambienttest.Server, error) {
+	text, err := os.ReadFile("testdata/visit.txt")
+	if err != nil {
+		return nil, fmt.Errorf("run this at the top of the repository: %w", err)
+	}
+	noteJSON, err := os.ReadFile("testdata/note.json")
+	if err != nil {
+		return nil, err
+	}
+	var note map[string]any
+	if err := json.Unmarshal(noteJSON, &note); err != nil {
+		return nil, err
+	}
+	return ambienttest.NewServer(ambienttest.WithTranscript(string(text)), ambienttest.WithNote(note)), nil
+}

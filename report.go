@@ -1,0 +1,116 @@
+package ambient
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/mask"
+	"github.com/ambient-scribe/ambient-go/internal/scrub"
+)
+
+// SupportReport describes err as the vendor's support asks for it: endpoint,
+// status, message, headers, the fields of the request by name and size, and the
+// time and outcome of every attempt. It is safe to paste into a ticket: the
+// message is masked like Error's, and no value of a field is shown. For an error
+// that is not of this package it has one line.
+func SupportReport(err error) string {
+	var b strings.Builder
+	if err == nil {
+		return "No error.\n"
+	}
+	fmt.Fprintf(&b, "Error:      %s\n", ownText(err))
+	if wait, ok := errors.AsType[*WaitError](err); ok {
+		fmt.Fprintf(&b, "Job:        %d\n", wait.ID)
+	}
+	if api, ok := errors.AsType[*APIError](err); ok && api.record != nil {
+		reportAnswer(&b, api)
+	}
+	if r := recordOf(err); r != nil {
+		reportRequest(&b, r)
+	}
+	fmt.Fprintf(&b, "SDK:        %s\n", userAgent)
+	return b.String()
+}
+
+// reportAnswer writes what the server said.
+func reportAnswer(b *strings.Builder, e *APIError) {
+	fmt.Fprintf(b, "Time:       %s\n", e.Time.UTC().Format(time.RFC3339Nano))
+	fmt.Fprintf(b, "Status:     %d %s\n", e.StatusCode, http.StatusText(e.StatusCode))
+	fmt.Fprintf(b, "Request id: %s\n", orNone(mask.ID(e.RequestID)))
+	if e.Detail != "" {
+		fmt.Fprintf(b, "Message:    %s\n", mask.Text(e.Detail, e.record.ids...))
+	}
+	for _, f := range e.Fields {
+		fmt.Fprintf(b, "Field:      %s: %s (%s)\n", mask.Text(f.Path), mask.Text(f.Message, e.record.ids...), mask.Text(f.Type))
+	}
+	for _, name := range reportedHeaders {
+		for _, v := range e.Header[name] {
+			fmt.Fprintf(b, "Header:     %s: %s\n", name, headerText(v))
+		}
+	}
+	fmt.Fprintf(b, "Body:       %d bytes\n", len(e.body))
+}
+
+// reportedHeaders are the response headers that help to find an error and hold
+// no data of the call.
+var reportedHeaders = []string{
+	"Date", "Content-Type", "Content-Length", "Server", "Via", "Retry-After",
+	"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-Rate-Limit-Reset",
+	"Ratelimit", "Ratelimit-Policy", "Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset",
+}
+
+// headerText shows dates as they are, and of other values what the mask passes.
+func headerText(v string) string {
+	if t, err := http.ParseTime(v); err == nil {
+		return t.UTC().Format(http.TimeFormat)
+	}
+	return mask.Number(v)
+}
+
+// reportRequest writes what was asked and how often.
+func reportRequest(b *strings.Builder, r *record) {
+	fmt.Fprintf(b, "Endpoint:   %s %s\n", r.method, r.route)
+	for _, p := range r.parts {
+		if p.Bytes < 0 {
+			fmt.Fprintf(b, "Sent field: %s, size unknown\n", p.Name)
+		} else {
+			fmt.Fprintf(b, "Sent field: %s, %d bytes\n", p.Name, p.Bytes)
+		}
+	}
+	for i, a := range r.attempts {
+		outcome := fmt.Sprintf("status %d", a.StatusCode)
+		if a.Err != nil {
+			outcome = scrub.Text(a.Err)
+		}
+		fmt.Fprintf(b, "Attempt %d:  %s, waited %v, took %v, %v, %d bytes of the body sent: %s\n",
+			i+1, a.Start.UTC().Format(time.RFC3339Nano), round(a.Wait), round(a.Duration), a.Sent, a.BytesSent, outcome)
+	}
+	if r.note != "" {
+		fmt.Fprintf(b, "Note:       %s\n", r.note)
+	}
+	fmt.Fprintf(b, "May have been submitted: %t\n", r.maybeSubmitted())
+}
+
+// recordOf finds the record of the call in an error of any type.
+func recordOf(err error) *record {
+	var r *record
+	anyError(err, func(err error) bool {
+		switch e := err.(type) {
+		case *APIError:
+			r = e.record
+		case *NetworkError:
+			r = e.record
+		case *DecodeError:
+			r = e.record
+		case *AudioError:
+			r = e.record
+		case *interruptedError:
+			r = e.record
+		}
+		return r != nil
+	})
+	return r
+}
