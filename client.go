@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -51,7 +52,6 @@ type core struct {
 	http      http.Client // never used to follow redirects
 	transport http.RoundTripper
 	header    http.Header
-	userAgent string
 	bounds    wire.Limits
 	retry     RetryPolicy
 	quota     *quota
@@ -66,11 +66,10 @@ type core struct {
 // that is wrong.
 func NewClient(opts ...Option) (*Client, error) {
 	c := &core{
-		header:    http.Header{},
-		userAgent: userAgent,
-		bounds:    wire.Limits{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
-		retry:     RetryPolicy{}.withDefaults(),
-		quota:     newQuota(),
+		header: http.Header{"User-Agent": {userAgent}},
+		bounds: wire.Limits{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
+		retry:  RetryPolicy{}.withDefaults(),
+		quota:  newQuota(),
 	}
 	if err := errors.Join(c.apply(opts), c.fromEnvironment()); err != nil {
 		return nil, err
@@ -244,7 +243,9 @@ func (c *call) run(ctx context.Context) error {
 // attempt gets a token, waits its turn, sends the request and judges what came
 // back, until that is for the retry policy to decide: a renewed token and a
 // rate limit are settled here.
-func (c *call) attempt(cookies []string) (verdict, error) {
+func (c *call) attempt(req *http.Request) (verdict, error) {
+	cookies := req.Header["Cookie"]
+	delete(req.Header, "Cookie") // the jar adds them anew each time
 	for {
 		token, err := c.token()
 		if err != nil {
@@ -255,7 +256,7 @@ func (c *call) attempt(cookies []string) (verdict, error) {
 			return final, err
 		}
 		start := time.Now()
-		report := c.send(token, cookies)
+		report := c.send(req, token, cookies)
 		c.limits = limits.Read(report.Header, time.Now())
 		c.gate.Leave(ticket, gate.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.limits})
 		c.keep(report, start)
@@ -291,13 +292,11 @@ func (c *call) token() (Token, error) {
 	return Token{}, c.tokenError(err)
 }
 
-// send puts one request on the wire.
-func (c *call) send(token Token, cookies []string) wire.Report {
+// send puts one request on the wire. req has the route; the header is made anew
+// for each attempt.
+func (c *call) send(req *http.Request, token Token, cookies []string) wire.Report {
 	header := make(http.Header, len(c.header)+6)
-	for k, v := range c.header {
-		header[k] = v
-	}
-	header["User-Agent"] = []string{c.userAgent}
+	maps.Copy(header, c.header)
 	header["Accept"] = acceptJSON
 	if token.secret != nil {
 		header["Authorization"] = token.secret.header
@@ -311,8 +310,7 @@ func (c *call) send(token Token, cookies []string) wire.Report {
 			header["Expect"] = []string{"100-continue"}
 		}
 	}
-	req := &http.Request{Method: c.method, URL: c.url, Host: c.url.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
-	return wire.Send(c.ctx, c.transport, req, c.body, c.bounds, c.tell())
+	return wire.Send(c.ctx, c.transport, req, header, c.body, c.bounds, c.tell())
 }
 
 var acceptJSON = []string{"application/json"}
@@ -343,7 +341,7 @@ func (c *call) repeat() {
 		Backoff:      c.waitTime,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
-	req := (&http.Request{Method: c.method, URL: c.url, Header: http.Header{}}).WithContext(c.ctx)
+	req := (&http.Request{Method: c.method, URL: c.url, Host: c.url.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(c.ctx)
 	_, err := client.Do(&retryablehttp.Request{Request: req})
 	if err != nil && c.sleeping {
 		c.err = c.interrupted()
@@ -358,9 +356,7 @@ func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := a.call
 	c.sleeping = false
 	c.tries++
-	cookies := req.Header["Cookie"]
-	delete(req.Header, "Cookie") // the jar adds them anew each time
-	if c.verdict, c.err = c.attempt(cookies); c.err != nil {
+	if c.verdict, c.err = c.attempt(req); c.err != nil {
 		return nil, c.err
 	}
 	return &http.Response{StatusCode: http.StatusOK, Header: c.answered, Body: http.NoBody, Request: req}, nil

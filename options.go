@@ -117,8 +117,8 @@ func WithHeader(key, value string) Option {
 			return refuse("WithHeader", "the value has a line break in it")
 		case key == "Authorization":
 			return refuse("WithHeader", "use WithToken or WithTokenSource for Authorization")
-		case key == "Content-Type" || key == "Content-Length" || key == "Host" || key == "Expect" || key == "Transfer-Encoding":
-			return refuse("WithHeader", key+" is set by the SDK")
+		case key == "User-Agent" || key == "Content-Type" || key == "Content-Length" || key == "Host" || key == "Expect" || key == "Transfer-Encoding":
+			return refuse("WithHeader", key+" is set by the SDK (User-Agent by WithUserAgent)")
 		}
 		c.header.Set(key, value)
 		return nil
@@ -230,7 +230,7 @@ func WithUserAgent(product string) Option {
 		if product == "" || strings.ContainsAny(product, "\r\n\x00") {
 			return refuse("WithUserAgent", "must be text on one line such as clinic-sync/2.1")
 		}
-		c.userAgent = product + " " + userAgent
+		c.header.Set("User-Agent", product+" "+userAgent)
 		return nil
 	}
 }

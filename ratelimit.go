@@ -64,6 +64,10 @@ func (c *call) countWait(start time.Time) time.Time {
 // wait. The error of x/time/rate for a wait that would be too long is no
 // context.DeadlineExceeded; ours is where it was the context's deadline.
 func (c *call) waitForLimiter() error {
+	static, isStatic := c.limiter.(*rate.Limiter)
+	if isStatic && static.Allow() {
+		return nil
+	}
 	patience := max(c.limitLeft, noticeable)
 	ctx, cancel := context.WithTimeout(c.ctx, patience)
 	defer cancel()
@@ -71,11 +75,10 @@ func (c *call) waitForLimiter() error {
 	if err == nil {
 		return nil
 	}
-	static, ok := c.limiter.(*rate.Limiter)
 	switch {
 	case c.ctx.Err() != nil:
 		return c.interrupted()
-	case ok && static.Burst() > 0, errors.Is(err, context.DeadlineExceeded):
+	case isStatic && static.Burst() > 0, errors.Is(err, context.DeadlineExceeded):
 		deadline, ok := c.ctx.Deadline()
 		return c.limitError(time.Time{}, ok && time.Until(deadline) < patience)
 	}

@@ -40,26 +40,29 @@ func takeString[S ~string](dst *S, v json.RawMessage) bool {
 	if v[0] != '"' {
 		return false
 	}
-	return json.Unmarshal(v, dst) == nil
+	*dst = S(jsonobject.Text(v))
+	return true
 }
 
 // takeTime takes a time in RFC 3339, and null as none. A time without a zone,
 // as Python writes it, is taken as UTC.
 func takeTime(dst *time.Time, v json.RawMessage) bool {
-	var s string
-	if !takeString(&s, v) {
+	if isNull(v) {
+		return true
+	}
+	if v[0] != '"' {
 		return false
 	}
-	if s == "" {
-		return isNull(v)
+	text := jsonobject.Text(v)
+	if dst.UnmarshalText(text) == nil {
+		return true
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, strings.Replace(s, " ", "T", 1)); err == nil {
-			*dst = t
-			return true
-		}
+	t, err := time.Parse("2006-01-02T15:04:05.999999999", strings.Replace(string(text), " ", "T", 1))
+	if err != nil {
+		return false
 	}
-	return false
+	*dst = t
+	return true
 }
 
 func keepExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage) {

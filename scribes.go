@@ -196,7 +196,7 @@ func (s *Scribe) state() jobState {
 func (s *ScribeSubmission) accept(a answer, id int64) string {
 	var ok bool
 	for name, v := range jsonobject.Members(a.body) {
-		switch name {
+		switch string(name) {
 		case "scribe_id":
 			ok = takeID(&s.ID, v)
 		case "status":
@@ -230,7 +230,7 @@ func (s *Scribe) parse(body []byte) {
 	s.raw = body
 	for name, v := range jsonobject.Members(body) {
 		ok := false
-		switch name {
+		switch string(name) {
 		case "scribe_id":
 			ok = takeID(&s.ID, v)
 		case "status":
@@ -241,7 +241,7 @@ func (s *Scribe) parse(body []byte) {
 			ok = json.Unmarshal(v, &s.Submission) == nil
 		}
 		if !ok {
-			keepExtra(&s.Extra, name, v)
+			keepExtra(&s.Extra, string(name), v)
 		}
 	}
 }

@@ -172,7 +172,7 @@ func (t *Transcription) state() jobState {
 func (s *TranscriptionSubmission) accept(a answer) string {
 	var ok bool
 	for name, v := range jsonobject.Members(a.body) {
-		switch name {
+		switch string(name) {
 		case "transcription_id":
 			ok = takeID(&s.ID, v)
 		case "submitted_at":
@@ -197,7 +197,7 @@ func (t *Transcription) parse(body []byte) {
 	t.raw = body
 	for name, v := range jsonobject.Members(body) {
 		ok := false
-		switch name {
+		switch string(name) {
 		case "id":
 			ok = takeID(&t.ID, v)
 		case "task_status":
@@ -216,7 +216,7 @@ func (t *Transcription) parse(body []byte) {
 			ok = json.Unmarshal(v, &t.Submission) == nil
 		}
 		if !ok {
-			keepExtra(&t.Extra, name, v)
+			keepExtra(&t.Extra, string(name), v)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func Decode(body []byte) (detail string, fields []Field) {
 func object(body []byte, depth int) (detail string, fields []Field) {
 	members := map[string]json.RawMessage{}
 	for name, v := range jsonobject.Members(body) {
-		members[name] = v
+		members[string(name)] = v
 	}
 	for _, key := range []string{"detail", "details", "error", "message", "msg", "error_description"} {
 		if v, ok := members[key]; ok {

@@ -3,8 +3,10 @@
 package jsonobject
 
 import (
+	"bytes"
 	"encoding/json"
 	"iter"
+	"unicode/utf8"
 )
 
 // IsObject reports whether data is one valid JSON object.
@@ -13,17 +15,18 @@ func IsObject(data []byte) bool {
 	return i < len(data) && data[i] == '{' && json.Valid(data)
 }
 
-// Members yields the members of a valid JSON object in order, duplicates
-// included. Values alias data. It yields nothing for anything else.
-func Members(data []byte) iter.Seq2[string, json.RawMessage] {
-	return func(yield func(string, json.RawMessage) bool) {
+// Members yields the names and values of a valid JSON object in order,
+// duplicates included. Both alias data where they can. It yields nothing for
+// anything else.
+func Members(data []byte) iter.Seq2[[]byte, json.RawMessage] {
+	return func(yield func([]byte, json.RawMessage) bool) {
 		if !IsObject(data) {
 			return
 		}
 		i := skipSpace(data, skipSpace(data, 0)+1)
 		for data[i] != '}' {
 			end := skipString(data, i)
-			name := unquote(data[i:end])
+			name := Text(data[i:end])
 			i = skipSpace(data, end)
 			i = skipSpace(data, i+1) // the colon
 			end = skipValue(data, i)
@@ -84,8 +87,14 @@ func skipValue(data []byte, i int) int {
 	}
 }
 
-func unquote(quoted []byte) string {
+// Text returns the text of a JSON string: a part of it where it has no escapes
+// and is valid UTF-8, else a decoded copy.
+func Text(quoted []byte) []byte {
+	plain := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
+		return plain
+	}
 	var s string
 	_ = json.Unmarshal(quoted, &s) // valid by construction
-	return s
+	return []byte(s)
 }

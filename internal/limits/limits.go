@@ -107,7 +107,11 @@ type clock struct {
 // skew compares the clocks by the Date header, which has whole seconds and is
 // as old as the way here: less than 2 s apart counts as the same.
 func skew(h http.Header, now time.Time) time.Duration {
-	date, err := http.ParseTime(h.Get("Date"))
+	text := h.Get("Date")
+	if text == "" {
+		return 0
+	}
+	date, err := http.ParseTime(text)
 	if err != nil {
 		return 0
 	}

@@ -15,6 +15,7 @@ import (
 type exchange struct {
 	progress func(sent int64)
 	guard    guard
+	hooks    httptrace.ClientTrace
 
 	mu       sync.Mutex
 	traced   bool // the transport reports its connections
@@ -30,19 +31,20 @@ type exchange struct {
 // trace watches for the connection. A transport that never asks for one
 // through the trace proves nothing by having none.
 func (x *exchange) trace(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			x.traced = true
-		},
-		GotConn: func(info httptrace.GotConnInfo) {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			x.gotConn, x.reused = true, info.Reused
-		},
-		GotFirstResponseByte: x.guard.firstByte,
-	})
+	x.hooks = httptrace.ClientTrace{GetConn: x.onGetConn, GotConn: x.onGotConn, GotFirstResponseByte: x.guard.firstByte}
+	return httptrace.WithClientTrace(ctx, &x.hooks)
+}
+
+func (x *exchange) onGetConn(string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.traced = true
+}
+
+func (x *exchange) onGotConn(info httptrace.GotConnInfo) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.gotConn, x.reused = true, info.Reused
 }
 
 // attach gives the request its body. GetBody lets the transport repeat a

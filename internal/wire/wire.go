@@ -66,10 +66,10 @@ type Report struct {
 	Err       error // what the exchange failed with; nil for a response read in full, or to the limit if not 2xx
 }
 
-// Send makes the exchange. The request's context, Body, ContentLength and
-// GetBody are Send's to set; body may be nil. progress, if any, is told the
-// bytes read from the body so far each time they change.
-func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, body Body, l Limits, progress func(sent int64)) Report {
+// Send makes the exchange with a copy of req that has the header and body; body
+// may be nil. progress, if any, is told the bytes read from the body so far
+// each time they change.
+func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header http.Header, body Body, l Limits, progress func(sent int64)) Report {
 	if l.Total > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeoutCause(ctx, l.Total, ErrTotal)
@@ -80,6 +80,7 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, body Bod
 
 	x := &exchange{progress: progress, guard: guard{cancel: cancel, stall: l.Stall, response: l.Response}}
 	req = req.WithContext(x.trace(ctx))
+	req.Header = header
 	if body == nil {
 		x.guard.awaitResponse()
 	} else {

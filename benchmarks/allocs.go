@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go"
+)
+
+// loopback is an address that every client accepts; nothing is sent there.
+const loopback = "http://127.0.0.1:1"
+
+const transcriptionJSON = `{"id":7,"task_status":"STT_PROCESSING","raw_text":null,"created_at":"2025-11-06T14:05:00Z",` +
+	`"updated_at":"2025-11-06T14:05:20Z","workflow_id":900007,"error_message":null}`
+
+// A getter makes one GET and decodes the answer, over a transport in memory.
+type getter struct {
+	name, note string
+	get        func(context.Context) error
+}
+
+// getters are the clients of the first row. Each reads a small object of its own
+// API, with 7 to 9 members and 150 to 260 bytes.
+func getters() []getter {
+	var list []getter
+	add := func(name, note string, get func(context.Context) error) {
+		list = append(list, getter{name, note, get})
+	}
+	add(nameOurs, "retry policy, rate limiter, token, observer, CallInfo", getOurs())
+	add(nameNetHTTP, "token, status check, json.Decoder; no retry, no limit", getByHand())
+	add(nameRetryable, "retries; token, status check and json.Decoder by hand", getRetryable())
+
+	gh := gitHub(loopback, newCanned(`{"login":"synthetic","id":7,"node_id":"MDQ6VXNlcjc=","type":"User","name":"Synthetic User",`+
+		`"created_at":"2025-11-06T14:05:00Z","updated_at":"2025-11-06T14:05:20Z","public_repos":9}`))
+	add(nameGitHub, "token, rate limit headers; no retry", func(ctx context.Context) error {
+		_, _, err := gh.Users.Get(ctx, "synthetic")
+		return err
+	})
+	hc := hCloud(loopback, newCanned(`{"action":{"id":7,"status":"running","command":"create_server","progress":50,`+
+		`"started":"2025-11-06T14:05:00+00:00","finished":null,"error":null,"resources":[{"id":42,"type":"server"}]}}`))
+	add(nameHCloud, "token, retry", func(ctx context.Context) error {
+		_, _, err := hc.Action.GetByID(ctx, 7)
+		return err
+	})
+	st := stripeClient(loopback, newCanned(`{"id":"file_7","object":"file","created":1762437900,"expires_at":null,"filename":"visit.mp3",`+
+		`"purpose":"dispute_evidence","size":216540,"title":null,"type":"mp3","url":"https://files.example/v1/files/file_7/contents"}`))
+	add(nameStripe, "token, retry", func(ctx context.Context) error {
+		_, err := st.V1Files.Retrieve(ctx, "file_7", nil)
+		return err
+	})
+	ai := openAI(loopback, newCanned(`{"id":"file-7","object":"file","bytes":216540,"created_at":1762437900,"expires_at":1762537900,`+
+		`"filename":"visit.mp3","purpose":"user_data","status":"processed"}`))
+	add(nameOpenAI, "token, retry", func(ctx context.Context) error {
+		_, err := ai.Files.Get(ctx, "file-7")
+		return err
+	})
+	as := assemblyAI(loopback, newCanned(`{"id":"7","status":"processing","audio_url":"https://files.example/7","text":null,"confidence":null,`+
+		`"language_code":"en_us","punctuate":true,"audio_duration":null}`))
+	add(nameAssembly, "token; no retry", func(ctx context.Context) error {
+		_, err := as.Transcripts.Get(ctx, "7")
+		return err
+	})
+	return list
+}
+
+// getOurs has everything on. The limiter is real and never holds back.
+func getOurs() func(context.Context) error {
+	events := 0
+	c := ours(loopback, newCanned(transcriptionJSON),
+		ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 5}),
+		ambient.WithRateLimit(1e9, 1e9),
+		ambient.WithObserver(func(ambient.Event) { events++ }))
+	var info ambient.CallInfo
+	withInfo := ambient.WithCallInfo(&info)
+	return func(ctx context.Context) error {
+		t, err := c.Transcriptions.Get(ctx, 7, withInfo)
+		if err == nil && (t.ID != 7 || len(info.Attempts) != 1 || events == 0) {
+			return errors.New("not the answer that was sent")
+		}
+		return err
+	}
+}
+
+// plainJob is what someone would decode into by hand.
+type plainJob struct {
+	ID           int64     `json:"id"`
+	Status       string    `json:"task_status"`
+	Text         *string   `json:"raw_text"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+	WorkflowID   int64     `json:"workflow_id"`
+	ErrorMessage *string   `json:"error_message"`
+}
+
+func getByHand() func(context.Context) error {
+	client := &http.Client{Transport: newCanned(transcriptionJSON)}
+	return func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, loopback+"/transcribe/7", nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer synthetic")
+		resp, err := client.Do(req)
+		return decodeByHand(resp, err)
+	}
+}
+
+func getRetryable() func(context.Context) error {
+	client := retryable(newCanned(transcriptionJSON))
+	return func(ctx context.Context) error {
+		req, err := newRetryableGet(ctx, loopback+"/transcribe/7", "synthetic")
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		return decodeByHand(resp, err)
+	}
+}
+
+func decodeByHand(resp *http.Response, err error) error {
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", resp.StatusCode)
+	}
+	var job plainJob
+	return json.NewDecoder(resp.Body).Decode(&job)
+}
+
+// A getResult is what one GET costs.
+type getResult struct {
+	getter
+	allocs, bytes int64
+	nanos         sample
+}
+
+// measureAllocs counts exactly and times in rounds: one round of every client
+// before the next, so that a busy moment of the machine falls on all alike.
+func measureAllocs(list []getter, rounds int) ([]getResult, error) {
+	results := make([]getResult, len(list))
+	for i, g := range list {
+		if err := g.get(context.Background()); err != nil {
+			return nil, fmt.Errorf("%s: %w", g.name, err)
+		}
+		results[i].getter = g
+	}
+	for range rounds {
+		for i, g := range list {
+			b := testing.Benchmark(func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := g.get(context.Background()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			results[i].allocs, results[i].bytes = b.AllocsPerOp(), b.AllocedBytesPerOp()
+			results[i].nanos = append(results[i].nanos, float64(b.T.Nanoseconds())/float64(b.N))
+		}
+	}
+	return results, nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/AssemblyAI/assemblyai-go-sdk"
+	"github.com/ambient-scribe/ambient-go"
+	"github.com/failsafe-go/failsafe-go/failsafehttp"
+	"github.com/go-resty/resty/v2"
+	"github.com/google/go-github/v89/github"
+	"github.com/hashicorp/go-retryablehttp"
+	"github.com/hetznercloud/hcloud-go/v2/hcloud"
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"github.com/stripe/stripe-go/v85"
+)
+
+// The clients of this file are set up as their documentation shows, with their
+// defaults, and are told only where the server is and what carries the
+// requests. What differs from that says why.
+
+const (
+	nameOurs      = "ambient-go"
+	nameNetHTTP   = "net/http by hand"
+	nameRetryable = "go-retryablehttp"
+	nameGitHub    = "go-github"
+	nameStripe    = "stripe-go"
+	nameOpenAI    = "openai-go"
+	nameHCloud    = "hcloud-go"
+	nameAssembly  = "assemblyai-go-sdk"
+	nameFailsafe  = "failsafe-go"
+	nameResty     = "resty"
+)
+
+// ours is this SDK with its defaults.
+func ours(base string, rt http.RoundTripper, opts ...ambient.Option) *ambient.Client {
+	opts = append([]ambient.Option{ambient.WithBaseURL(base), ambient.WithToken("synthetic")}, opts...)
+	if rt != nil {
+		opts = append(opts, ambient.WithHTTPClient(&http.Client{Transport: rt}))
+	}
+	return must(ambient.NewClient(opts...))
+}
+
+// retryable is go-retryablehttp with its defaults, except that it does not log
+// each request to standard error.
+func retryable(rt http.RoundTripper) *retryablehttp.Client {
+	c := retryablehttp.NewClient()
+	c.Logger = nil
+	if rt != nil {
+		c.HTTPClient.Transport = rt
+	}
+	return c
+}
+
+func gitHub(base string, rt http.RoundTripper) *github.Client {
+	opts := []github.ClientOptionsFunc{github.WithAuthToken("synthetic"), github.WithEnterpriseURLs(base, base)}
+	if rt != nil {
+		opts = append(opts, github.WithTransport(rt))
+	}
+	return must(github.NewClient(opts...))
+}
+
+// stripeClient does not log each failed request to standard error.
+func stripeClient(base string, rt http.RoundTripper) *stripe.Client {
+	config := &stripe.BackendConfig{URL: &base, LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}}
+	if rt != nil {
+		config.HTTPClient = &http.Client{Transport: rt}
+	}
+	return stripe.NewClient("sk_test_synthetic", stripe.WithBackends(stripe.NewBackendsWithConfig(config)))
+}
+
+func openAI(base string, rt http.RoundTripper) openai.Client {
+	opts := []option.RequestOption{option.WithAPIKey("synthetic"), option.WithBaseURL(base)}
+	if rt != nil {
+		opts = append(opts, option.WithHTTPClient(&http.Client{Transport: rt}))
+	}
+	return openai.NewClient(opts...)
+}
+
+func hCloud(base string, rt http.RoundTripper) *hcloud.Client {
+	opts := []hcloud.ClientOption{hcloud.WithToken("synthetic"), hcloud.WithEndpoint(base)}
+	if rt != nil {
+		opts = append(opts, hcloud.WithHTTPClient(&http.Client{Transport: rt}))
+	}
+	return hcloud.NewClient(opts...)
+}
+
+func assemblyAI(base string, rt http.RoundTripper) *assemblyai.Client {
+	opts := []assemblyai.ClientOption{assemblyai.WithAPIKey("synthetic"), assemblyai.WithBaseURL(base)}
+	if rt != nil {
+		opts = append(opts, assemblyai.WithHTTPClient(&http.Client{Transport: rt}))
+	}
+	return assemblyai.NewClientWithOptions(opts...)
+}
+
+// failsafe is failsafe-go's retry policy for HTTP, which follows Retry-After,
+// with the backoff of its documentation's example. Its default of 3 attempts
+// would lose most calls to a rate limit.
+func failsafe(attempts int) *http.Client {
+	policy := failsafehttp.NewRetryPolicyBuilder().
+		WithBackoff(250*time.Millisecond, 30*time.Second).
+		WithJitterFactor(0.25).
+		WithMaxRetries(attempts - 1).
+		Build()
+	return &http.Client{Transport: failsafehttp.NewRoundTripper(manyIdle(), policy)}
+}
+
+// restyClient retries what resty's documentation shows: 429 and 5xx. resty
+// follows Retry-After by itself, within the maximum wait.
+func restyClient(base string, retries int) *resty.Client {
+	return resty.New().
+		SetBaseURL(base).
+		SetRetryCount(retries).
+		SetRetryWaitTime(250 * time.Millisecond).
+		SetRetryMaxWaitTime(30 * time.Second).
+		AddRetryCondition(func(r *resty.Response, err error) bool {
+			return err != nil || r.StatusCode() == http.StatusTooManyRequests || r.StatusCode() >= 500
+		})
+}
+
+// manyIdle keeps a connection for each of the 64 goroutines of the rate limit
+// row, so that nobody is slowed by net/http's default of two.
+func manyIdle() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 128
+	return t
+}
+
+// must stops the command: without the value there is nothing to measure.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// A sample is one figure measured several times.
+type sample []float64
+
+func (s sample) median() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	mid := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[mid]
+	}
+	return (sorted[mid-1] + sorted[mid]) / 2
+}
+
+// text is the median with the spread from the least to the greatest, in brackets
+// if there is any at this precision.
+func (s sample) text(decimals int) string {
+	if len(s) == 0 {
+		return "–"
+	}
+	format := func(v float64) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
+	least, greatest := format(slices.Min(s)), format(slices.Max(s))
+	if least == greatest {
+		return least
+	}
+	return fmt.Sprintf("%s (%s–%s)", format(s.median()), least, greatest)
+}
