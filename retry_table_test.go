@@ -94,6 +94,11 @@ func (r policyRow) run(t *testing.T, srv *ambienttest.Server) {
 		target := reflect.New(reflect.TypeOf(r.err))
 		assert.Truef(t, errors.As(err, target.Interface()), "is %T: %v, want %T", err, err, r.err)
 	}
+	if _, ok := errors.AsType[*ambient.AudioError](err); ok {
+		arrived := srv.RequestsTo(callRoute[submit])[before]
+		assert.False(t, arrived.Complete, "a body that is short must not look whole")
+		assert.Zero(t, arrived.Status)
+	}
 	if api, ok := errors.AsType[*ambient.APIError](err); ok {
 		assert.Equal(t, r.status, api.StatusCode)
 	} else {

@@ -36,7 +36,7 @@ func TestDetect(t *testing.T) {
 		"ogg":                       "OggS\x00\x02\x00\x00",
 		"aac in ADTS":               "\xff\xf1\x50\x80\x02\x1f\xfc", // a sync word like MPEG's, with the layer that is none
 		"avi":                       "RIFF\x24\x08\x00\x00AVI LIST",
-		"UTF-16 text":               "\xff\xfeH\x00i\x00",
+		"UTF-16 text":               "\xfe\xff\x00H\x00i",
 		"frame of a reserved rate":  "\xff\xfb\xf0\x44",
 		"frame of no version":       "\xff\xeb\x90\x44",
 		"cut off within the header": "\xff\xfb",

@@ -1,0 +1,228 @@
+package ambient
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/ambient-scribe/ambient-go/internal/gate"
+	"github.com/ambient-scribe/ambient-go/internal/limits"
+	"github.com/ambient-scribe/ambient-go/internal/wire"
+)
+
+// A call is one API call on its way: run is its walk, attempt the walk of one
+// try of it.
+type call struct {
+	*core
+	*record
+	callOptions
+	ctx context.Context
+
+	url         *url.URL
+	body        wire.Body // nil for none
+	contentType string
+	accept      func(answer) (problem string) // takes a 2xx answer, or says why not
+	gate        *gate.Gate
+
+	place     uint64        // in the gate's line
+	limitLeft time.Duration // how long it may still wait for the rate limit
+	waited    time.Duration // since the last attempt
+	renewed   Token         // the token that was refused, after that happened
+	noExpect  bool          // the server does not know Expect: 100-continue
+	limits    limits.Info   // what the last answer said of the rate limit
+	answered  http.Header   // the last answer's header
+	retries                 // the state of retry.go
+	err       error         // what the last attempt met
+}
+
+// An answer is a response read in full.
+type answer struct {
+	header http.Header
+	body   []byte
+}
+
+func (c *core) newCall(method, route string, opts []CallOption) *call {
+	call := &call{core: c, record: &record{method: method, route: route, submit: !idempotent(method)}, gate: c.gate}
+	for _, o := range opts {
+		if o != nil {
+			o.applyCall(&call.callOptions)
+		}
+	}
+	return call
+}
+
+// idempotent methods are those of RFC 9110, section 9.2.2.
+func idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+func (c *core) url(path string) *url.URL {
+	u := *c.base
+	u.Path += path
+	return &u
+}
+
+// run makes the call. go-retryablehttp repeats attempt as checkRetry and
+// waitTime of retry.go say; the call keeps what became of it.
+func (c *call) run(ctx context.Context) error {
+	c.ctx, c.limitLeft = ctx, c.retry.MaxLimitWait
+	if c.url == nil {
+		c.url = c.core.url(c.route)
+	}
+	if c.body != nil && c.body.Once() {
+		c.freshToken()
+	}
+	if c.err == nil {
+		c.repeat()
+	}
+	c.settle()
+	if c.info != nil {
+		*c.info = c.callInfo()
+	}
+	return c.err
+}
+
+// attempt gets a token, waits its turn, sends the request and judges what came
+// back, until that is for the retry policy to decide: a renewed token and a
+// rate limit are settled here.
+func (c *call) attempt(req *http.Request) (verdict, error) {
+	cookies := req.Header["Cookie"]
+	delete(req.Header, "Cookie") // the jar adds them anew each time
+	for {
+		token, err := c.token()
+		if err != nil {
+			return final, err
+		}
+		ticket, err := c.takeTurn()
+		if err != nil {
+			return final, err
+		}
+		start := time.Now()
+		report := c.send(req, token, cookies)
+		c.limits = limits.Read(report.Header, time.Now())
+		c.gate.Leave(ticket, gate.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.limits})
+		c.keep(report, start)
+
+		verdict, err := c.judge(report)
+		switch verdict {
+		case renewToken:
+			c.tokens.Invalidate(token)
+			c.renewed = token
+		case dropExpect:
+			c.noExpect = true
+		case waitForLimit:
+		default:
+			return verdict, err
+		}
+		c.err = err
+	}
+}
+
+// token returns a token, none for the token call itself. After a refusal the
+// source must have another one, or the refusal stands.
+func (c *call) token() (Token, error) {
+	if c.gate == c.tokenGate {
+		return Token{}, nil
+	}
+	token, err := c.tokens.Token(c.ctx)
+	switch {
+	case err == nil && c.renewed.secret != nil && token.Value() == c.renewed.Value():
+		return Token{}, c.err
+	case err == nil && token.Value() != "":
+		return token, nil
+	}
+	return Token{}, c.tokenError(err)
+}
+
+// send puts one request on the wire. req has the route; the header is made anew
+// for each attempt.
+func (c *call) send(req *http.Request, token Token, cookies []string) wire.Report {
+	header := make(http.Header, len(c.header)+6)
+	maps.Copy(header, c.header)
+	header["Accept"] = acceptJSON
+	if token.secret != nil {
+		header["Authorization"] = token.secret.header
+	}
+	if cookies != nil {
+		header["Cookie"] = cookies
+	}
+	if c.body != nil {
+		header["Content-Type"] = []string{c.contentType}
+		if c.expects() {
+			header["Expect"] = []string{"100-continue"}
+		}
+	}
+	return wire.Send(c.ctx, c.transport, req, header, c.body, c.bounds, c.tell())
+}
+
+var acceptJSON = []string{"application/json"}
+
+// expectFrom is the size from which a body is announced with Expect:
+// 100-continue (RFC 9110, section 10.1.1), so that a refusal costs no upload.
+const expectFrom = 1 << 20
+
+func (c *call) expects() bool {
+	return !c.noExpect && (c.body.Once() || c.body.Len() > expectFrom)
+}
+
+// tell adapts WithProgress to what the wire reports.
+func (c *call) tell() func(int64) {
+	if c.progress == nil || c.body == nil {
+		return nil
+	}
+	total := c.body.Len()
+	return func(sent int64) { c.progress(sent, total) }
+}
+
+// repeat runs attempt through go-retryablehttp.
+func (c *call) repeat() {
+	client := retryablehttp.Client{
+		HTTPClient:   &http.Client{Transport: attempts{c}, Jar: c.http.Jar, CheckRedirect: noRedirect},
+		RetryMax:     c.retry.MaxAttempts,
+		CheckRetry:   c.checkRetry,
+		Backoff:      c.waitTime,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	req := (&http.Request{Method: c.method, URL: c.url, Host: c.url.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(c.ctx)
+	_, err := client.Do(&retryablehttp.Request{Request: req})
+	switch {
+	case err == nil:
+	case c.sleeping:
+		c.err = c.interrupted()
+	case c.err == nil: // net/http refused the request itself
+		c.err = &NetworkError{Route: c.route, record: c.record, cause: err}
+	}
+}
+
+// attempts is a call as go-retryablehttp sees it: a transport that answers with
+// nothing but success or failure, and has no idle connections to close.
+type attempts struct{ *call }
+
+func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := a.call
+	c.sleeping = false
+	c.tries++
+	if c.verdict, c.err = c.attempt(req); c.err != nil {
+		return nil, c.err
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: c.answered, Body: http.NoBody, Request: req}, nil
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// bytesBody is a request body held in memory.
+type bytesBody []byte
+
+func (b bytesBody) Open() io.ReadCloser { return io.NopCloser(bytes.NewReader(b)) }
+func (b bytesBody) Len() int64          { return int64(len(b)) }
+func (b bytesBody) Once() bool          { return false }

@@ -1,0 +1,390 @@
+package ambient_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+const getRoute = "GET /transcribe/{id}"
+
+// known plans a good answer for every GET of a transcription, so that a test
+// of reads needs no job.
+const someID = 7
+
+var someJob = ambienttest.Fault{Status: 200, Body: `{"id": 7, "task_status": "STT_COMPLETED", "raw_text": "hello"}`}
+
+func get(ctx context.Context, client *ambient.Client, opts ...ambient.CallOption) error {
+	_, err := client.Transcriptions.Get(ctx, someID, opts...)
+	return err
+}
+
+func policy(p ambient.RetryPolicy) ambient.Option { return ambient.WithRetryPolicy(p) }
+
+// waits collects what the client says of its backoffs.
+type waits struct {
+	mu  sync.Mutex
+	all []time.Duration
+}
+
+func (w *waits) observe(e ambient.Event) {
+	if e.Kind == ambient.EventRetry {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.all = append(w.all, e.Wait)
+	}
+}
+
+func TestMaxAttemptsBoundsTheRequests(t *testing.T) {
+	for _, attempts := range []int{1, 2, 7} {
+		t.Run(fmt.Sprint(attempts), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.FaultRange(getRoute, 1, 100, ambienttest.Answer(503))
+				err := get(t.Context(), newClient(t, srv, policy(ambient.RetryPolicy{MaxAttempts: attempts})))
+				unavailable, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
+				require.True(t, ok, "%v", err)
+				assert.Len(t, unavailable.Attempts, attempts)
+				srv.AssertCount(t, getRoute, attempts)
+			})
+		})
+	}
+}
+
+// TestLastAnswerSurvives: what the last answer said is in the error, however
+// many attempts came before it.
+func TestLastAnswerSurvives(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(getRoute, 1, 3, ambienttest.ProxyHTML(502))
+		last := ambienttest.RetryAfter(503, "1")
+		last.Header.Set("X-Request-Id", "req-4")
+		last.Body = `{"detail": "Transcription not found"}`
+		srv.Fault(getRoute, 4, last)
+		err := get(t.Context(), newClient(t, srv))
+		unavailable, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, last.Body, string(unavailable.Body()))
+		assert.Equal(t, "Transcription not found", unavailable.Detail)
+		assert.Equal(t, "req-4", unavailable.RequestID)
+		assert.Equal(t, "1", unavailable.Header.Get("Retry-After"))
+		assert.Equal(t, time.Second, unavailable.RetryAfter)
+		assert.ErrorContains(t, err, "4 attempts")
+	})
+}
+
+// TestJitterIsFull: a backoff is anything between nothing and its bound, evenly
+// spread, and the bound doubles up to MaxDelay.
+func TestJitterIsFull(t *testing.T) {
+	const calls = 400
+	bounds := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second} // the last is MaxDelay
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(getRoute, 1, 4*calls, ambienttest.Answer(503))
+		byRetry := make([][]time.Duration, len(bounds))
+		for range calls {
+			var w waits // and a client with a quota of its own
+			client := newClient(t, srv, ambient.WithToken("synthetic"), ambient.WithObserver(w.observe),
+				policy(ambient.RetryPolicy{BaseDelay: bounds[0], MaxDelay: bounds[2]}))
+			require.Error(t, get(t.Context(), client))
+			require.Len(t, w.all, len(bounds))
+			for i, wait := range w.all {
+				byRetry[i] = append(byRetry[i], wait)
+			}
+		}
+		for i, bound := range bounds {
+			var sum, least, most time.Duration
+			least = math.MaxInt64
+			for _, wait := range byRetry[i] {
+				sum, least, most = sum+wait, min(least, wait), max(most, wait)
+			}
+			assert.LessOrEqual(t, most, bound)
+			assert.Greater(t, most, bound*9/10)
+			assert.Less(t, least, bound/10)
+			assert.InDelta(t, 0.5, float64(sum)/float64(calls)/float64(bound), 0.1, "mean of retry %d", i+1)
+		}
+	})
+}
+
+// TestExtremeDelaysDoNotOverflow: doubling must end before it wraps around.
+func TestExtremeDelaysDoNotOverflow(t *testing.T) {
+	for name, p := range map[string]ambient.RetryPolicy{
+		"longest base":     {BaseDelay: math.MaxInt64, MaxDelay: math.MaxInt64},
+		"longest maximum":  {BaseDelay: time.Second, MaxDelay: math.MaxInt64, MaxAttempts: 90},
+		"base above max":   {BaseDelay: time.Hour, MaxDelay: time.Second},
+		"shortest of both": {BaseDelay: 1, MaxDelay: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.FaultRange(getRoute, 1, 90, ambienttest.Answer(503))
+				var w waits
+				client := newClient(t, srv, policy(p), ambient.WithObserver(w.observe))
+				require.NotPanics(t, func() { _ = get(t.Context(), client) })
+				for _, wait := range w.all {
+					assert.GreaterOrEqual(t, wait, time.Duration(0))
+					assert.LessOrEqual(t, wait, p.MaxDelay)
+				}
+			})
+		})
+	}
+}
+
+// TestRetryAfterOnServerErrors: go-retryablehttp reads integer seconds and one
+// form of date, and takes an overflow for no wait at all.
+func TestRetryAfterOnServerErrors(t *testing.T) {
+	const backoff = -1 // nothing usable: the backoff, which is not zero
+	const refused = -2 // more than MaxServerDelay: the call ends
+	for _, c := range []struct {
+		name  string
+		value func(now time.Time) string
+		wait  time.Duration
+	}{
+		{"seconds", is("7"), 7 * time.Second},
+		{"a fraction", is("1.5"), 1500 * time.Millisecond},
+		{"IMF-fixdate", func(now time.Time) string { return now.Add(9 * time.Second).Format(http.TimeFormat) }, 9 * time.Second},
+		{"RFC 850 date", func(now time.Time) string {
+			return now.Add(9 * time.Second).Format("Monday, 02-Jan-06 15:04:05") + " GMT"
+		}, 9 * time.Second},
+		{"asctime date", func(now time.Time) string { return now.Add(9 * time.Second).Format(time.ANSIC) }, 9 * time.Second},
+		{"epoch", func(now time.Time) string { return fmt.Sprint(now.Unix() + 9) }, 9 * time.Second},
+		{"at MaxServerDelay", is("120"), 2 * time.Minute},
+		{"above MaxServerDelay", is("121"), refused},
+		{"a day", is("86400"), refused},
+		{"date in a year", func(now time.Time) string { return now.AddDate(1, 0, 0).Format(http.TimeFormat) }, refused},
+		{"zero", is("0"), backoff},
+		{"negative", is("-5"), backoff},
+		{"past date", is("Wed, 21 Oct 1998 07:28:00 GMT"), backoff},
+		{"overflow of nanoseconds", is("9223372036855"), refused}, // as milliseconds since 1970: the year 2262
+		{"overflow of int64", is("9223372036854775807"), backoff},
+		{"overflow of everything", is(strings.Repeat("9", 400)), backoff},
+		{"not a number", is("NaN"), backoff},
+		{"words", is("soon"), backoff},
+		{"empty", is(""), backoff},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.FaultRange(getRoute, 1, 4, ambienttest.RetryAfter(503, c.value(time.Now().UTC())))
+				var w waits
+				client := newClient(t, srv, ambient.WithObserver(w.observe), policy(ambient.RetryPolicy{BaseDelay: time.Second, MaxAttempts: 2}))
+				start := time.Now()
+				err := get(t.Context(), client)
+				require.Error(t, err)
+				switch c.wait {
+				case refused:
+					srv.AssertCount(t, getRoute, 1)
+					assert.Zero(t, time.Since(start))
+					assert.ErrorContains(t, err, "longer than MaxServerDelay")
+				case backoff:
+					srv.AssertCount(t, getRoute, 2)
+					assert.Positive(t, time.Since(start), "no hot loop")
+					assert.LessOrEqual(t, time.Since(start), time.Second)
+				default:
+					srv.AssertCount(t, getRoute, 2)
+					assert.Equal(t, c.wait, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+func is(value string) func(time.Time) string { return func(time.Time) string { return value } }
+
+// TestQuotaHoldsAnOutageDown: 1,000 callers in an outage of 30 s are no 4,000
+// requests.
+func TestQuotaHoldsAnOutageDown(t *testing.T) {
+	const callers = 1000
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(getRoute, 1, 4*callers, ambienttest.Answer(503))
+		client := newClient(t, srv)
+		require.NoError(t, client.Authenticate(t.Context()))
+		var wg sync.WaitGroup
+		var spent atomic.Int64
+		for i := range callers {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * 30 * time.Second / callers)
+				err := get(context.Background(), client)
+				_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
+				assert.True(t, ok, "%v", err)
+				if strings.Contains(err.Error(), "retry quota is spent") {
+					spent.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		requests := len(srv.RequestsTo(getRoute))
+		assert.Less(t, requests, callers*12/10)
+		assert.Equal(t, callers+100, requests, "500 tokens are 100 retries")
+		assert.Greater(t, spent.Load(), int64(callers/2))
+	})
+}
+
+// TestQuotaIsRefunded: a call that succeeds in the end costs nothing, and every
+// plain success earns one token back.
+func TestQuotaIsRefunded(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		const drain, costly = 50, 10
+		ctx := t.Context()
+		srv.FaultRange(getRoute, 1, 4*drain, ambienttest.Fault{Reset: ambienttest.ResetMidResponse}) // 10 tokens a retry
+		client := newClient(t, srv, ambient.WithHTTPClient((&failingDialer{}).client(srv.Client())), policy(ambient.RetryPolicy{MaxAttempts: 2}))
+		for range drain {
+			require.Error(t, get(ctx, client))
+		}
+		srv.AssertCount(t, getRoute, 2*drain)
+		require.ErrorContains(t, get(ctx, client), "the client's retry quota is spent")
+		n := 2*drain + 1
+		srv.AssertCount(t, getRoute, n)
+
+		good := func() { srv.Fault(getRoute, n+1, someJob); n++ }
+		srv.FaultRange(getRoute, n+1, n+1, ambienttest.Fault{})
+		_ = good
+		_ = costly
+	})
+}
+
+// TestNoSleepPastTheDeadline: what is known to end in vain ends now, and with
+// the answer's own error.
+func TestNoSleepPastTheDeadline(t *testing.T) {
+	for name, fault := range map[string]ambienttest.Fault{
+		"Retry-After": ambienttest.RetryAfter(503, "60"),
+		"backoff":     ambienttest.Answer(503),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.Fault(getRoute, 1, fault)
+				client := newClient(t, srv, policy(ambient.RetryPolicy{BaseDelay: 1 << 55, MaxDelay: 1 << 55}))
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				start, real := time.Now(), realTime()
+				err := get(ctx, client)
+				assert.Zero(t, time.Since(start))
+				assert.Less(t, realTime()-real, time.Second)
+				_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
+				require.True(t, ok, "%v", err)
+				assert.ErrorContains(t, err, "would pass the context's deadline")
+				srv.AssertCount(t, getRoute, 1)
+			})
+		})
+	}
+}
+
+var errShutdown = errors.New("shutting down")
+
+// hidden is a context that does not tell its deadline in advance.
+type hidden struct{ context.Context }
+
+func (hidden) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// TestContextEndsInABackoff: the call returns at once with both what the
+// context and what the server said.
+func TestContextEndsInABackoff(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(context.Context) (context.Context, context.CancelFunc)
+		want []error
+	}{
+		"cancelled": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			return ctx, cancel
+		}, []error{context.Canceled}},
+		"cancelled with a cause": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			time.AfterFunc(time.Second, func() { cancel(errShutdown) })
+			return ctx, func() { cancel(nil) }
+		}, []error{context.Canceled, errShutdown}},
+		"deadline": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithTimeoutCause(ctx, time.Second, errShutdown)
+			return hidden{ctx}, cancel
+		}, []error{context.DeadlineExceeded, errShutdown}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.Fault(getRoute, 1, ambienttest.RetryAfter(503, "60"))
+				client := newClient(t, srv)
+				require.NoError(t, client.Authenticate(t.Context()))
+				ctx, cancel := c.end(t.Context())
+				defer cancel()
+				start := time.Now()
+				var info ambient.CallInfo
+				err := get(ctx, client, ambient.WithCallInfo(&info))
+				assert.Equal(t, time.Second, time.Since(start))
+				for _, want := range c.want {
+					assert.ErrorIs(t, err, want)
+				}
+				unavailable, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
+				require.True(t, ok, "%v", err)
+				assert.Len(t, unavailable.Attempts, 1)
+				assert.Len(t, info.Attempts, 1)
+				assert.False(t, ambient.MaybeSubmitted(err))
+			})
+		})
+	}
+}
+
+// TestContextEndsInAnAttempt: the same for a context that ends while the
+// request is on its way.
+func TestContextEndsInAnAttempt(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: time.Hour})
+		client := newClient(t, srv)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(errShutdown) })
+		start := time.Now()
+		_, err := client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: visit()})
+		assert.Equal(t, time.Second, time.Since(start))
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.ErrorIs(t, err, errShutdown)
+		network, ok := errors.AsType[*ambient.NetworkError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, ambient.FullySent, network.Sent)
+		assert.True(t, ambient.MaybeSubmitted(err), "nobody knows")
+		assert.False(t, ambient.Retryable(err))
+		srv.AssertCount(t, "POST /transcribe", 1)
+	})
+}
+
+// TestContextEndsInAnErrorBody: the status is known by then, so the error is
+// the status's and the context's.
+func TestContextEndsInAnErrorBody(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.Fault(getRoute, 1, ambienttest.Fault{Status: 503, BodySize: ambienttest.Endless, Trickle: time.Second})
+		client := newClient(t, srv)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		err := get(ctx, client)
+		assert.Equal(t, 10*time.Second, time.Since(start))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
+		assert.True(t, ok, "%v", err)
+		srv.AssertCount(t, getRoute, 1)
+	})
+}
+
+// TestEndedContextSendsNothing: not even a token call.
+func TestEndedContextSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := ambienttest.StartInMemory(t)
+		client := newClient(t, srv)
+		require.NoError(t, client.Authenticate(t.Context()))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err := get(ctx, client)
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.ErrorContains(t, err, "before anything was sent")
+		_, err = client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: visit()})
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.False(t, ambient.MaybeSubmitted(err))
+		srv.AssertCount(t, "*", 1)
+	})
+}
