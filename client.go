@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/gate"
 	"github.com/ambient-scribe/ambient-go/internal/mask"
 	"github.com/ambient-scribe/ambient-go/internal/wire"
@@ -142,13 +143,14 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 	}
 	call := c.core.newCall(method, mask.Path(u.Path), opts)
 	call.url = c.core.url(u.Path)
-	call.url.RawPath, call.url.RawQuery = "", u.RawQuery
+	call.url.RawPath, call.url.RawQuery = c.core.base.EscapedPath()+u.EscapedPath(), u.RawQuery
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
 			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: err}
 		}
 		call.body, call.contentType = bytesBody(b), "application/json"
+		call.parts = []form.Size{{Name: "JSON", Bytes: int64(len(b))}}
 	}
 	call.accept = func(a answer) string {
 		if out != nil && len(bytes.TrimSpace(a.body)) > 0 && json.Unmarshal(a.body, out) != nil {

@@ -116,6 +116,9 @@ func (c *call) judgeStatus(r wire.Report) verdict {
 // judgeFailure judges an attempt without a usable answer.
 func (c *call) judgeFailure(r wire.Report) (verdict, error) {
 	err := &NetworkError{Route: c.route, Sent: Delivery(r.Sent), Attempts: c.attempts, record: c.record, cause: r.Err}
+	if c.ctx.Err() != nil && !errors.Is(r.Err, c.ctx.Err()) { // net/http gives the cause alone
+		err.cause = contextError(c.ctx)
+	}
 	switch {
 	case c.ctx.Err() != nil, permanent(r.Err), c.mayHaveTaken(r):
 		return final, err
@@ -206,12 +209,16 @@ type retries struct {
 // checkRetry is go-retryablehttp's CheckRetry. A wait that could not end well
 // ends the call now.
 func (c *call) checkRetry(context.Context, *http.Response, error) (bool, error) {
-	if c.verdict != repeatLater || c.ctx.Err() != nil || c.tries >= c.retry.MaxAttempts {
+	if c.verdict != repeatLater || c.tries >= c.retry.MaxAttempts {
+		return false, nil
+	}
+	if c.ctx.Err() != nil { // while an error's body was read
+		c.err = c.interrupted()
 		return false, nil
 	}
 	c.wait = c.retry.backoff(c.tries)
-	if until := c.limits.RetryAfter; !until.IsZero() {
-		c.wait = max(time.Until(until), 0)
+	if asked := time.Until(c.limits.RetryAfter); asked > 0 { // "now" or earlier must not make a hot loop
+		c.wait = asked
 		if c.wait > c.retry.MaxServerDelay {
 			c.note = fmt.Sprintf("not repeated: the server asks to wait %v, longer than MaxServerDelay", round(c.wait))
 			return false, nil
@@ -244,14 +251,15 @@ func (c *call) waitTime(_, _ time.Duration, _ int, _ *http.Response) time.Durati
 // backoff is exponential with full jitter: anything from 0 to the bound that
 // doubles with each try.
 func (p RetryPolicy) backoff(tries int) time.Duration {
-	bound := p.BaseDelay
+	bound := min(p.BaseDelay, p.MaxDelay)
 	for range tries - 1 {
-		if bound >= p.MaxDelay {
+		if bound > p.MaxDelay/2 { // and twice the longest duration is none
+			bound = p.MaxDelay
 			break
 		}
 		bound *= 2
 	}
-	return rand.N(min(bound, p.MaxDelay) + 1)
+	return rand.N(bound)
 }
 
 // settle pays back what the call's retries cost once it has succeeded.

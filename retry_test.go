@@ -154,7 +154,7 @@ func TestRetryAfterOnServerErrors(t *testing.T) {
 		{"a fraction", is("1.5"), 1500 * time.Millisecond},
 		{"IMF-fixdate", func(now time.Time) string { return now.Add(9 * time.Second).Format(http.TimeFormat) }, 9 * time.Second},
 		{"RFC 850 date", func(now time.Time) string {
-			return now.Add(9 * time.Second).Format("Monday, 02-Jan-06 15:04:05") + " GMT"
+			return now.Add(9*time.Second).Format("Monday, 02-Jan-06 15:04:05") + " GMT"
 		}, 9 * time.Second},
 		{"asctime date", func(now time.Time) string { return now.Add(9 * time.Second).Format(time.ANSIC) }, 9 * time.Second},
 		{"epoch", func(now time.Time) string { return fmt.Sprint(now.Unix() + 9) }, 9 * time.Second},
@@ -174,6 +174,7 @@ func TestRetryAfterOnServerErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				time.Sleep(26 * 365 * 24 * time.Hour) // a bubble begins in 2000, when epochs were shorter
 				srv.FaultRange(getRoute, 1, 4, ambienttest.RetryAfter(503, c.value(time.Now().UTC())))
 				var w waits
 				client := newClient(t, srv, ambient.WithObserver(w.observe), policy(ambient.RetryPolicy{BaseDelay: time.Second, MaxAttempts: 2}))
@@ -233,22 +234,32 @@ func TestQuotaHoldsAnOutageDown(t *testing.T) {
 // plain success earns one token back.
 func TestQuotaIsRefunded(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		const drain, costly = 50, 10
-		ctx := t.Context()
-		srv.FaultRange(getRoute, 1, 4*drain, ambienttest.Fault{Reset: ambienttest.ResetMidResponse}) // 10 tokens a retry
+		const cost, drain = 10, 50 // tokens of a retry after a network failure, and such retries in the quota
 		client := newClient(t, srv, ambient.WithHTTPClient((&failingDialer{}).client(srv.Client())), policy(ambient.RetryPolicy{MaxAttempts: 2}))
-		for range drain {
-			require.Error(t, get(ctx, client))
+		lost := ambienttest.Fault{Status: 200, Body: "cut off", Truncate: true}
+		arrived := 0
+		call := func(answers ...ambienttest.Fault) error {
+			for i, f := range answers {
+				srv.Fault(getRoute, arrived+i+1, f)
+			}
+			arrived += len(answers)
+			err := get(t.Context(), client)
+			srv.AssertCount(t, getRoute, arrived)
+			return err
 		}
-		srv.AssertCount(t, getRoute, 2*drain)
-		require.ErrorContains(t, get(ctx, client), "the client's retry quota is spent")
-		n := 2*drain + 1
-		srv.AssertCount(t, getRoute, n)
+		for range drain {
+			require.Error(t, call(lost, lost))
+		}
+		require.ErrorContains(t, call(lost), "the client's retry quota is spent")
 
-		good := func() { srv.Fault(getRoute, n+1, someJob); n++ }
-		srv.FaultRange(getRoute, n+1, n+1, ambienttest.Fault{})
-		_ = good
-		_ = costly
+		for range cost {
+			require.NoError(t, call(someJob))
+		}
+		for range drain {
+			require.NoError(t, call(lost, someJob), "refunded each time")
+		}
+		require.Error(t, call(lost, lost))
+		require.ErrorContains(t, call(lost), "the client's retry quota is spent")
 	})
 }
 
@@ -265,10 +276,9 @@ func TestNoSleepPastTheDeadline(t *testing.T) {
 				client := newClient(t, srv, policy(ambient.RetryPolicy{BaseDelay: 1 << 55, MaxDelay: 1 << 55}))
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				defer cancel()
-				start, real := time.Now(), realTime()
+				start := time.Now()
 				err := get(ctx, client)
 				assert.Zero(t, time.Since(start))
-				assert.Less(t, realTime()-real, time.Second)
 				_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
 				require.True(t, ok, "%v", err)
 				assert.ErrorContains(t, err, "would pass the context's deadline")

@@ -8,10 +8,19 @@ import (
 
 func main() {
 	testing.Init()
+	child := flag.String("child", "", "")
+	childURL := flag.String("child-url", "", "")
+	childFile := flag.String("child-file", "", "")
 	flag.Parse()
-	r, err := measureAllocs(getters(), 1)
+	if *child != "" {
+		if err := beChild(*child, *childURL, *childFile); err != nil {
+			panic(err)
+		}
+		return
+	}
+	r, err := measureUploads(uploaders(), 2)
 	fmt.Println(err)
 	for _, x := range r {
-		fmt.Println(x.name, x.allocs, x.bytes, x.nanos)
+		fmt.Println(x.name, x.plain, x.after503)
 	}
 }

@@ -47,10 +47,9 @@ type segment struct {
 
 // A Builder collects parts in order.
 type Builder struct {
-	form  Form
-	text  bytes.Buffer
-	w     *multipart.Writer
-	files int
+	form Form
+	text bytes.Buffer
+	w    *multipart.Writer
 }
 
 // NewBuilder returns a Builder with a random boundary.

@@ -11,6 +11,7 @@ type reader struct {
 	rest   []segment
 	offset int64 // in the first of rest
 	index  int   // of the file that is or comes next
+	empty  int   // reads in a row that gave nothing
 	err    error
 
 	// A transport may close a body while it reads it, and a source may block:
@@ -19,6 +20,10 @@ type reader struct {
 	file   io.ReadCloser // open while its segment is first in rest
 	closed bool
 }
+
+// maxEmpty reads in a row that give nothing, without an error, are a source that
+// is broken and would keep a processor busy for ever.
+const maxEmpty = 100
 
 var errClosed = errors.New("form: read after close")
 
@@ -70,7 +75,12 @@ func (r *reader) readFile(p []byte, f *File) int {
 		return 0
 	}
 	r.offset += int64(n)
+	if r.empty++; n > 0 || err != nil {
+		r.empty = 0
+	}
 	switch {
+	case r.empty >= maxEmpty:
+		r.fail(io.ErrNoProgress)
 	case err == io.EOF && r.offset < f.Size:
 		r.fail(ErrShort)
 	case err == io.EOF:

@@ -133,6 +133,9 @@ func (g *Gate) learn(info limits.Info, now time.Time) {
 		// No window, or one that is over: what remained of it says nothing.
 	case g.reset.IsZero() || ahead >= time.Second:
 		g.remaining, g.limit, g.reset = info.Remaining, info.Limit, info.Reset
+		if g.limit == 0 {
+			g.limit = -1 // a window that allows nothing would never end
+		}
 	case ahead > -time.Second:
 		g.remaining = min(g.remaining, info.Remaining)
 		g.reset = g.reset.Add(max(ahead, 0))
@@ -212,16 +215,17 @@ func (g *Gate) room(now time.Time) (opens time.Time, ok bool) {
 	return time.Time{}, g.gap == 0 || g.inFlight < g.flight
 }
 
-// rollOver starts a new window when the known one has ended. How much it
-// allows is the limit, where that is known.
+// rollOver starts a new window when the known one has ended. It allows the
+// limit, where that is known, until an answer tells more; where none does any
+// more, nothing is known again.
 func (g *Gate) rollOver(now time.Time) {
-	if g.remaining < 0 || g.reset.IsZero() || now.Before(g.reset) {
-		return
-	}
-	g.remaining, g.reset = g.limit, time.Time{}
-	g.shared = max(g.shared-1, 0)
-	if g.remaining < 0 {
-		g.remaining = coldFlight
+	switch {
+	case g.remaining < 0 || now.Before(g.reset):
+	case !g.reset.IsZero():
+		g.remaining, g.reset = g.limit, time.Time{}
+		g.shared = max(g.shared-1, 0)
+	case g.remaining == 0:
+		g.remaining = -1
 	}
 }
 

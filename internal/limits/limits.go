@@ -8,7 +8,6 @@
 package limits
 
 import (
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -136,32 +135,40 @@ func (c clock) latest(values []string, unit time.Duration) time.Time {
 	return t
 }
 
-// when reads a number in one of its three meanings, or a date. A span is
-// counted in unit. Zero when it is neither.
+// when reads a number or a date. Zero when it is neither.
 func (c clock) when(v string, unit time.Duration) time.Time {
-	n, err := strconv.ParseFloat(v, 64)
-	if err != nil {
-		t, err := http.ParseTime(v)
-		if err != nil {
-			return time.Time{}
-		}
-		return t.Add(-c.skew)
+	if n, err := strconv.ParseFloat(v, 64); err == nil {
+		return c.number(n, unit)
 	}
+	t, err := http.ParseTime(v)
+	if err != nil {
+		return time.Time{}
+	}
+	return c.local(t)
+}
+
+// number reads a number in one of its three meanings. A span is counted in
+// unit. Zero when it makes no sense.
+func (c clock) number(n float64, unit time.Duration) time.Time {
 	switch {
-	case math.IsNaN(n) || math.IsInf(n, 0) || n < 0 || n >= 1e14:
+	case !(n >= 0 && n < 1e14): // or not a number
 		return time.Time{}
 	case n >= epochMillis:
-		return time.UnixMicro(int64(n * 1e3)).Add(-c.skew)
+		return c.local(time.UnixMicro(int64(n * 1e3)))
 	case n >= epochSeconds:
-		return time.UnixMicro(int64(n * 1e6)).Add(-c.skew)
+		return c.local(time.UnixMicro(int64(n * 1e6)))
 	default:
-		return c.in(n, unit)
+		return c.now.Add(time.Duration(min(n*float64(unit), float64(maxSpan))))
 	}
 }
 
-// in is n units from now, a year at most.
-func (c clock) in(n float64, unit time.Duration) time.Time {
-	return c.now.Add(time.Duration(min(n*float64(unit), float64(maxSpan))))
+// local is a time by the server's clock in ours, a year from now at most.
+func (c clock) local(t time.Time) time.Time {
+	t = t.Add(-c.skew)
+	if last := c.now.Add(maxSpan); t.After(last) {
+		return last
+	}
+	return t
 }
 
 func later(a, b time.Time) time.Time {

@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func readStructured(h http.Header, c clock, info *Info) {
 	}
 	info.Limit, info.Remaining, info.Window = binding.limit, binding.remaining, binding.window
 	if binding.hasReset {
-		info.Reset = c.in(binding.reset, time.Second)
+		info.Reset = c.number(binding.reset, time.Second)
 	}
 }
 
@@ -115,28 +116,28 @@ func oldStyle(value string) (policy, bool) {
 // names and parameters. Only what rate limits use is read: names that are
 // strings, tokens or numbers, and parameters that are numbers; anything else
 // is kept as text that no number is found in.
-func members(value string) map[string]map[string]string {
-	out := map[string]map[string]string{}
-	for item := range split(value, ',') {
-		name, params := "", map[string]string{}
-		for part := range split(item, ';') {
-			part = strings.TrimSpace(part)
-			if name == "" {
-				name = strings.Trim(part, `"`)
-				continue
+func members(value string) iter.Seq2[string, map[string]string] {
+	return func(yield func(string, map[string]string) bool) {
+		for item := range split(value, ',') {
+			name, params := "", map[string]string{}
+			for part := range split(item, ';') {
+				part = strings.TrimSpace(part)
+				if name == "" {
+					name = strings.Trim(part, `"`)
+					continue
+				}
+				key, v, _ := strings.Cut(part, "=")
+				params[strings.ToLower(key)] = strings.TrimSpace(v)
 			}
-			key, v, _ := strings.Cut(part, "=")
-			params[strings.ToLower(key)] = strings.TrimSpace(v)
-		}
-		if name != "" {
-			out[name] = params
+			if name != "" && !yield(name, params) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // split cuts at sep outside of quoted strings.
-func split(s string, sep byte) func(yield func(string) bool) {
+func split(s string, sep byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		quoted, start := false, 0
 		for i := 0; i < len(s); i++ {

@@ -34,7 +34,7 @@ func Text(s string, ids ...int64) string {
 		s = rest
 		switch {
 		case !isWord(run):
-			writePunctuation(&b, run)
+			writePunctuation(&b, run[:min(len(run), maxLength)])
 			sentence = sentence || strings.ContainsAny(run, ".:;!?\n[{(\"'")
 		case isNumber(run):
 			if known := slices.Contains(ids, number(run)); known || !afterNumber && number(run) < maxNumber && !nextIsNumber(s) {
@@ -90,28 +90,55 @@ func Path(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// ID returns a request id if it looks like one and not like text: one part at
-// least is a long hexadecimal number or mixture of letters and digits, and the
-// others are such too or very short.
+// ID returns a request id if it looks like one and not like text. It is made of
+// hexadecimal numbers, as a UUID or a trace id is, or of one long mixture of
+// letters and digits; and letters and digits change places in it more often than
+// in a name with a date of birth.
 func ID(s string) string {
 	if s == "" {
 		return ""
 	}
-	long := false
-	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune("-_.:=;/+", r) }) {
-		mixed := isAlphanumeric(part) && strings.ContainsAny(part, "0123456789")
+	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("-_.:=;/+", r) })
+	var hex strings.Builder
+	random := false
+	for i, part := range parts {
 		switch {
-		case len(part) >= 8 && mixed && isHex(part), len(part) >= 16 && mixed:
-			long = true
-		case len(part) <= 4 && isAlphanumeric(part), isHex(part):
+		case isHex(part):
+			hex.WriteString(part)
+		case isRandom(part):
+			random = true
+		case idWords[part], i == len(parts)-1 && isAirport(part):
 		default:
 			return hidden
 		}
 	}
-	if !long || len(s) > 128 {
+	if len(s) > 128 || !random && !isRandom(hex.String()) {
 		return hidden
 	}
 	return s
+}
+
+// idWords stand in request ids: those of AWS, and the prefixes of many others.
+var idWords = map[string]bool{"Root": true, "Self": true, "Parent": true, "Sampled": true, "Lineage": true, "req": true, "request": true, "id": true}
+
+// isAirport is true of the end of a Cloudflare id, which names a data centre.
+func isAirport(part string) bool {
+	return len(part) == 3 && strings.Trim(part, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// isRandom is true of 16 letters and digits and more, where one follows the
+// other three times at least.
+func isRandom(part string) bool {
+	if len(part) < 16 || !isAlphanumeric(part) {
+		return false
+	}
+	changes := 0
+	for i := 1; i < len(part); i++ {
+		if (part[i] <= '9') != (part[i-1] <= '9') {
+			changes++
+		}
+	}
+	return changes >= 3
 }
 
 // cut splits off the longest run that is one word, or no word at all. Letters
@@ -185,6 +212,9 @@ func cutPunctuation(s string) (string, string) {
 func passes(word string, startsSentence bool) bool {
 	for part := range strings.FieldsFuncSeq(word, isJoint) {
 		lower := strings.ToLower(part)
+		if !isASCII(part) { // some foreign letters are small ASCII ones
+			return false
+		}
 		if part != lower && part != strings.ToUpper(part) &&
 			!(startsSentence && part[1:] == lower[1:]) {
 			return false
@@ -233,6 +263,10 @@ func writePunctuation(b *strings.Builder, run string) {
 	if space {
 		b.WriteByte(' ')
 	}
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
 func isHex(s string) bool {

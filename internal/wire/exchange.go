@@ -22,7 +22,8 @@ type exchange struct {
 	gotConn  bool
 	reused   bool
 	over     bool
-	length   int64 // of the body; -1 when unknown
+	body     *meter // the last one opened
+	length   int64  // of the body; -1 when unknown
 	sent     int64
 	complete bool // the body was read to its end, or its last byte was
 	failed   error
@@ -31,7 +32,7 @@ type exchange struct {
 // trace watches for the connection. A transport that never asks for one
 // through the trace proves nothing by having none.
 func (x *exchange) trace(ctx context.Context) context.Context {
-	x.hooks = httptrace.ClientTrace{GetConn: x.onGetConn, GotConn: x.onGotConn, GotFirstResponseByte: x.guard.firstByte}
+	x.hooks = httptrace.ClientTrace{GetConn: x.onGetConn, GotConn: x.onGotConn, GotFirstResponseByte: x.onFirstByte}
 	return httptrace.WithClientTrace(ctx, &x.hooks)
 }
 
@@ -45,6 +46,16 @@ func (x *exchange) onGotConn(info httptrace.GotConnInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.gotConn, x.reused = true, info.Reused
+}
+
+// onFirstByte ends the wait for an answer, if there is one: what comes while the
+// body is still due, a 100 Continue for one, does not make the body less due.
+func (x *exchange) onFirstByte() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.body == nil || x.complete {
+		x.guard.firstByte()
+	}
 }
 
 // attach gives the request its body. GetBody lets the transport repeat a
@@ -63,7 +74,8 @@ func (x *exchange) open(body Body) io.ReadCloser {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.sent, x.complete = 0, false
-	return &meter{x: x, r: body.Open()}
+	x.body = &meter{x: x, r: body.Open()}
+	return x.body
 }
 
 // close ends the exchange and writes its findings into the report.
@@ -88,20 +100,28 @@ func (x *exchange) close(r *Report, body Body) {
 var errOver = errors.New("exchange is over")
 
 // A meter is the body as the transport reads it: counted, and cut off when the
-// exchange is over.
+// exchange is over or has gone on to another one.
 type meter struct {
-	x *exchange
-	r io.ReadCloser
+	x      *exchange
+	r      io.ReadCloser
+	closed bool
 }
 
-func (m *meter) Close() error { return m.r.Close() }
+// Close may come while the body is read, and makes the Read fail. That is not
+// the source's failure.
+func (m *meter) Close() error {
+	m.x.mu.Lock()
+	m.closed = true
+	m.x.mu.Unlock()
+	return m.r.Close()
+}
 
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 
 	x := m.x
 	x.mu.Lock()
-	if x.over {
+	if x.over || x.body != m {
 		x.mu.Unlock()
 		return 0, errOver
 	}
@@ -112,7 +132,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	} else {
 		x.guard.touch()
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF && !m.closed {
 		x.failed, x.complete = err, false
 	}
 	sent := x.sent

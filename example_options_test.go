@@ -1,0 +1,228 @@
+package ambient_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// newVisit is a request with a synthetic recording.
+func newVisit() *ambient.TranscriptionRequest {
+	return &ambient.TranscriptionRequest{Audio: ambient.AudioFile("testdata/visit.mp3")}
+}
+
+func ExampleWithBaseURL() {
+	server := ambienttest.NewServer() // or a gateway of your own
+	defer server.Close()
+
+	client, err := ambient.NewClient(
+		ambient.WithBaseURL(server.URL),
+		ambient.WithCredentials(server.Username, server.Password),
+	)
+	fmt.Println(client != nil, err)
+
+	// Output: true <nil>
+}
+
+// The HTTP client brings proxies, certificates or a test's own network; see
+// examples/proxy. Here it trusts the certificate of a test server.
+func ExampleWithHTTPClient() {
+	server := ambienttest.NewTLSServer()
+	defer server.Close()
+
+	client, err := ambient.NewClient(
+		ambient.WithBaseURL(server.URL),
+		ambient.WithHTTPClient(server.Client()),
+		ambient.WithCredentials(server.Username, server.Password),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("TLS handshake done:", client.Authenticate(context.Background()) == nil)
+
+	// Output: TLS handshake done: true
+}
+
+func ExampleWithHeader() {
+	server, client := fakeAPI(ambient.WithHeader("X-Clinic", "north"))
+	defer server.Close()
+
+	if _, err := client.Transcriptions.Submit(context.Background(), newVisit()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(server.RequestsTo("POST /transcribe")[0].Header.Get("X-Clinic"))
+
+	// Output: north
+}
+
+func ExampleWithUserAgent() {
+	server, client := fakeAPI(ambient.WithUserAgent("clinic-sync/2.1"))
+	defer server.Close()
+
+	if err := client.Authenticate(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	var product string
+	fmt.Sscan(server.Requests()[0].Header.Get("User-Agent"), &product)
+	fmt.Println(product)
+
+	// Output: clinic-sync/2.1
+}
+
+// An application that would rather ask a person than submit a visit twice
+// repeats only what the service cannot have taken.
+func ExampleWithRetryPolicy() {
+	server, client := fakeAPI(ambient.WithRetryPolicy(ambient.RetryPolicy{
+		MaxAttempts: 6,
+		BaseDelay:   time.Millisecond,
+		Submits:     ambient.RetrySafe,
+	}))
+	defer server.Close()
+	server.Fault("POST /transcribe", 1, ambienttest.Answer(503)) // not taken: repeated
+	server.Fault("POST /transcribe", 2, ambienttest.Answer(502)) // perhaps taken
+
+	_, err := client.Transcriptions.Submit(context.Background(), newVisit())
+	_, badGateway := errors.AsType[*ambient.BadGatewayError](err)
+	fmt.Println(badGateway, ambient.MaybeSubmitted(err))
+
+	// Output: true true
+}
+
+// Where the account's limit is known, nothing is refused.
+func ExampleWithRateLimit() {
+	server, client := fakeAPI(ambient.WithRateLimit(100, 1)) // 100 a second, one at a time
+	defer server.Close()
+	server.SetRateLimit(ambienttest.RateLimit{Algorithm: ambienttest.TokenBucket, Limit: 110, Burst: 1, Window: time.Second})
+
+	for range 5 {
+		if _, err := client.Transcriptions.Submit(context.Background(), newVisit()); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println(len(server.RequestsTo("POST /transcribe")), "requests for 5 visits")
+
+	// Output: 5 requests for 5 visits
+}
+
+// Two clients share one limit. A Limiter that many processes share has the same
+// one method.
+func ExampleWithLimiter() {
+	limiter := rate.NewLimiter(rate.Every(10*time.Millisecond), 1)
+	server, north := fakeAPI(ambient.WithLimiter(limiter))
+	defer server.Close()
+	south, err := ambient.NewClient(
+		ambient.WithBaseURL(server.URL),
+		ambient.WithCredentials(server.Username, server.Password),
+		ambient.WithLimiter(limiter),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	start := time.Now()
+	for _, client := range []*ambient.Client{north, south, north} {
+		if _, err := client.Transcriptions.Submit(context.Background(), newVisit()); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println("paced:", time.Since(start) >= 20*time.Millisecond)
+
+	// Output: paced: true
+}
+
+// Level Info tells what makes calls slow, Debug every request.
+func ExampleWithLogger() {
+	withoutTime := func(groups []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "wait" {
+			return slog.Attr{} // for the sake of this example's output
+		}
+		return a
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
+	server, client := fakeAPI(
+		ambient.WithLogger(logger),
+		ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}),
+	)
+	defer server.Close()
+	server.Fault("POST /transcribe", 1, ambienttest.Answer(503))
+
+	if _, err := client.Transcriptions.Submit(context.Background(), newVisit()); err != nil {
+		fmt.Println(err)
+	}
+
+	// Output:
+	// level=INFO msg="ambient: token" method=POST route=/auth/token
+	// level=INFO msg="ambient: retry" method=POST route=/transcribe attempt=1 error="ambient: POST /transcribe: 503 Service Unavailable"
+}
+
+// Events feed metrics; see examples/logging.
+func ExampleWithObserver() {
+	var requests, repeats atomic.Int64
+	server, client := fakeAPI(
+		ambient.WithObserver(func(e ambient.Event) {
+			switch e.Kind {
+			case ambient.EventAttempt:
+				requests.Add(1)
+			case ambient.EventRetry:
+				repeats.Add(1)
+			}
+		}),
+		ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}),
+	)
+	defer server.Close()
+	server.Fault("POST /transcribe", 1, ambienttest.Answer(503))
+
+	if _, err := client.Transcriptions.Submit(context.Background(), newVisit()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(requests.Load(), "requests,", repeats.Load(), "repeat") // the token call is a request too
+
+	// Output: 3 requests, 1 repeat
+}
+
+// A server that stops in mid-answer is given up after a while.
+func ExampleWithStallTimeout() {
+	server, client := fakeAPI(
+		ambient.WithStallTimeout(20*time.Millisecond),
+		ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1}),
+	)
+	defer server.Close()
+	server.Fault("GET /transcribe/{id}", 1, ambienttest.Fault{Status: http.StatusOK, Body: "{}", Trickle: time.Minute})
+
+	_, err := client.Transcriptions.Get(context.Background(), 101)
+	network, ok := errors.AsType[*ambient.NetworkError](err)
+	fmt.Println(ok && network.Timeout())
+
+	// Output: true
+}
+
+// A server that does not answer at all is given up after a while. It may have
+// taken the visit.
+func ExampleWithResponseTimeout() {
+	server, client := fakeAPI(ambient.WithResponseTimeout(20 * time.Millisecond))
+	defer server.Close()
+	server.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: time.Minute})
+
+	_, err := client.Transcriptions.Submit(context.Background(), newVisit())
+	network, ok := errors.AsType[*ambient.NetworkError](err)
+	fmt.Println(ok && network.Timeout(), ambient.MaybeSubmitted(err))
+
+	// Output: true true
+}

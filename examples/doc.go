@@ -1,0 +1,3 @@
+// Package examples has a program in each of its folders, and the test that runs
+// the README's.
+package examples

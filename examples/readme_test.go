@@ -1,0 +1,76 @@
+package examples
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// snippets are the Go code blocks of the README, each of which says in a
+// comment before it what it is.
+var snippets = regexp.MustCompile("(?s)<!-- (program|test|fragment) -->\n```go\n(.*?)```")
+
+// Every Go block of the README is compiled, and run against the fake API.
+func TestReadmeSnippets(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	found := snippets.FindAllStringSubmatch(string(readme), -1)
+	blocks := regexp.MustCompile("(?m)^```go$").FindAllString(string(readme), -1)
+	require.Len(t, found, len(blocks), "each Go block needs a comment that says what it is")
+
+	for _, m := range found {
+		kind, code := m[1], m[2]
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			switch kind {
+			case "program":
+				runProgram(t, dir, code)
+			case "fragment":
+				runProgram(t, dir, "package main\n\nimport (\n\t\"context\"\n\t\"log\"\n\n\tambient \"github.com/ambient-scribe/ambient-go\"\n)\n\n"+
+					"func main() {\n\tctx := context.Background()\n\tclient, err := ambient.NewClient()\n\tif err != nil {\n\t\tlog.Fatal(err)\n\t}\n"+
+					code+"\tif err != nil || transcript.RawText == \"\" {\n\t\tlog.Fatal(err)\n\t}\n}\n")
+			case "test":
+				file := filepath.Join(dir, "readme_test.go")
+				write(t, file, "package readme\n\nimport (\n\t\"testing\"\n\t\"testing/synctest\"\n\t\"time\"\n\n"+
+					"\tambient \"github.com/ambient-scribe/ambient-go\"\n\t\"github.com/ambient-scribe/ambient-go/ambienttest\"\n)\n\n"+code)
+				out, err := exec.Command("go", "test", file).CombinedOutput()
+				require.NoError(t, err, "%s", out)
+			}
+		})
+	}
+}
+
+// runProgram runs code beside a visit.mp3, with the environment that a user
+// would set.
+func runProgram(t *testing.T, dir, code string) {
+	t.Helper()
+	srv := ambienttest.Start(t, ambienttest.WithJobTime(10*time.Millisecond))
+	write(t, filepath.Join(dir, "main.go"), code)
+	audio, err := os.ReadFile("../testdata/visit.mp3")
+	require.NoError(t, err)
+	write(t, filepath.Join(dir, "visit.mp3"), string(audio))
+
+	program := filepath.Join(dir, "program")
+	out, err := exec.Command("go", "build", "-o", program, filepath.Join(dir, "main.go")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	cmd := exec.Command(program)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "AMBIENT_BASE_URL="+srv.URL, "AMBIENT_USERNAME="+srv.Username, "AMBIENT_PASSWORD="+srv.Password)
+	out, err = cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.NotEmpty(t, srv.RequestsTo("POST /transcribe"))
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+}
