@@ -101,11 +101,11 @@ func (c *call) attempt(req *http.Request) (verdict, error) {
 	for {
 		token, err := c.token()
 		if err != nil {
-			return final, err
+			return final, c.unsent(err)
 		}
 		ticket, err := c.takeTurn()
 		if err != nil {
-			return final, err
+			return final, c.unsent(err)
 		}
 		start := time.Now()
 		report := c.send(req, token, cookies)
@@ -126,6 +126,15 @@ func (c *call) attempt(req *http.Request) (verdict, error) {
 		}
 		c.err = err
 	}
+}
+
+// unsent is the error of an attempt that was not made. It does not hide that an
+// earlier one may have been taken.
+func (c *call) unsent(err error) error {
+	if !c.maybeSubmitted() || MaybeSubmitted(err) {
+		return err
+	}
+	return &interruptedError{record: c.record, by: err, last: c.err}
 }
 
 // token returns a token, none for the token call itself. After a refusal the

@@ -227,16 +227,16 @@ func (e *WaitError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error
 func (e *WaitError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *WaitError) maybeSubmitted() bool          { return e != nil }
 
-// An interruptedError is a call whose context ended while nothing was on its
-// way: before it, or between two attempts. last is what the last attempt met.
+// An interruptedError is a call that ended while nothing was on its way: before
+// it, or between two attempts. last is what the last attempt met.
 type interruptedError struct {
 	record *record
-	ctx    error // the context's
+	by     error // the context's error, or why no other attempt could be made
 	last   error // nil if there was no attempt
 }
 
 func (e *interruptedError) Error() string {
-	s := fmt.Sprintf("ambient: %s %s: %v", e.record.method, e.record.route, e.ctx)
+	s := fmt.Sprintf("ambient: %s %s: %s", e.record.method, e.record.route, ownText(e.by))
 	if e.last == nil {
 		return s + " before anything was sent"
 	}
@@ -245,9 +245,9 @@ func (e *interruptedError) Error() string {
 
 func (e *interruptedError) Unwrap() []error {
 	if e.last == nil {
-		return []error{e.ctx}
+		return []error{e.by}
 	}
-	return []error{e.ctx, e.last}
+	return []error{e.by, e.last}
 }
 
 func (e *interruptedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }

@@ -194,7 +194,7 @@ func (c *call) audioError(err error) error {
 
 // interrupted is the error of a call whose context ended between attempts.
 func (c *call) interrupted() error {
-	return &interruptedError{record: c.record, ctx: contextError(c.ctx), last: c.err}
+	return &interruptedError{record: c.record, by: contextError(c.ctx), last: c.err}
 }
 
 // retries is the part of a call's state that go-retryablehttp's hooks need.

@@ -27,7 +27,7 @@ const (
 // Decode returns the message of an error body and the fields that it finds
 // fault with. Both are empty for HTML, binary data and JSON that says nothing.
 func Decode(body []byte) (detail string, fields []Field) {
-	text := strings.TrimSpace(string(body[:min(len(body), maxText)]))
+	text := strings.TrimSpace(head(body))
 	switch {
 	case text == "" || text[0] == '<':
 		return "", nil
@@ -37,10 +37,27 @@ func Decode(body []byte) (detail string, fields []Field) {
 		return value(body, maxDepth)
 	case text[0] == '{' || text[0] == '[':
 		return "", nil // cut off in the middle
-	case utf8.ValidString(text):
+	case isText(text):
 		return text, nil
 	}
 	return "", nil
+}
+
+// head is the beginning of a body, without half a character at its end.
+func head(body []byte) string {
+	if len(body) <= maxText {
+		return string(body)
+	}
+	n := maxText
+	for n > maxText-utf8.UTFMax && !utf8.RuneStart(body[n]) {
+		n--
+	}
+	return string(body[:n])
+}
+
+// isText tells text from binary data and from UTF-16.
+func isText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
 // object looks under the keys that the API uses, the documented ones first.
@@ -85,7 +102,7 @@ func list(raw json.RawMessage) (detail string, fields []Field) {
 	var messages []string
 	for _, entry := range entries[:min(len(entries), maxFields)] {
 		var f struct {
-			Loc  []any  `json:"loc"`
+			Loc  any    `json:"loc"` // a list, but of some servers a string
 			Msg  string `json:"msg"`
 			Type string `json:"type"`
 		}
@@ -102,9 +119,13 @@ func list(raw json.RawMessage) (detail string, fields []Field) {
 }
 
 // path joins a loc such as ["body", "template_ids", 0] to body.template_ids[0].
-func path(loc []any) string {
+func path(loc any) string {
+	steps, ok := loc.([]any)
+	if !ok {
+		steps = []any{loc}
+	}
 	var b strings.Builder
-	for _, step := range loc {
+	for _, step := range steps {
 		switch step := step.(type) {
 		case string:
 			if b.Len() > 0 {

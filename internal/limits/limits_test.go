@@ -145,16 +145,10 @@ func TestClockSkew(t *testing.T) {
 func TestMalformedValuesAreIgnored(t *testing.T) {
 	for _, v := range []string{
 		"", " ", ",", ";", "=", `"`, `"\`, "soon", "NaN", "nan", "Inf", "+Inf", "-Inf", "infinity", "1e400", "-1e400", "-1", "-0.5", "1e15", "99999999999999999999",
-		"0x", "1,2,3", "7 seconds", "\x00", "\x7f5", "\r\n7", "７", "Thu, 06 Nov 2025", "2025-11-06T14:06:00Z", "--5", "5-",
+		"0x", "1,2,3", "7 seconds", "\x00", "\x7f5", "７", "Thu, 06 Nov 2025", "2025-11-06T14:06:00Z", "--5", "5-",
 	} {
 		want := Info{Limit: noLimit, Remaining: noLimit}
 		for _, name := range []string{"Retry-After", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset", "X-RateLimit-Reset-Ms"} {
-			if name != "Retry-After" && v == "\r\n7" {
-				continue // spaces around a number are none of its business
-			}
-			if v == "\r\n7" {
-				continue
-			}
 			assert.Equal(t, want, Read(header([2]string{name, v}), now), "%s: %q", name, v)
 		}
 		got := Read(header([2]string{"RateLimit", `"a";r=` + v + `;t=` + v}), now)

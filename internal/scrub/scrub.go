@@ -9,27 +9,45 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"net/url"
+	"os"
 	"syscall"
 
 	"github.com/ambient-scribe/ambient-go/internal/mask"
+	"github.com/ambient-scribe/ambient-go/internal/wire"
 )
 
 // hidden stands where a path or URL was.
 const hidden = "…"
 
-// Error returns err in safe words, nil for nil.
+// Error returns err in safe words, nil for nil. Errors that are safe as they are
+// stay themselves.
 func Error(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || isPlain(err) {
+		return err
 	}
 	if e, ok := err.(*scrubbed); ok {
 		return e
 	}
 	return &scrubbed{text: Text(err), err: err}
+}
+
+// isPlain is true of errors that are nothing but a fixed text.
+func isPlain(err error) bool {
+	if _, ok := err.(syscall.Errno); ok {
+		return true
+	}
+	switch err {
+	case context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.ErrClosedPipe,
+		net.ErrClosed, fs.ErrNotExist, fs.ErrPermission, fs.ErrClosed, fs.ErrInvalid,
+		wire.ErrStalled, wire.ErrNoResponse, wire.ErrTotal, wire.ErrTooLong:
+		return true
+	}
+	return false
 }
 
 // A scrubbed error has no Unwrap: whoever prints a chain link by link meets
@@ -39,20 +57,36 @@ type scrubbed struct {
 	err  error
 }
 
-func (e *scrubbed) Error() string        { return e.text }
-func (e *scrubbed) Is(target error) bool { return errors.Is(e.err, target) }
+func (e *scrubbed) Error() string                { return e.text }
+func (e *scrubbed) MarshalText() ([]byte, error) { return []byte(e.text), nil }
+func (e *scrubbed) Is(target error) bool         { return errors.Is(e.err, target) }
 
-// As finds what errors.As finds in the original. The two that carry what must
-// not be shown are rebuilt without it.
+// Format keeps verbs that no error has, such as %d, from printing the original
+// field by field.
+func (e *scrubbed) Format(s fmt.State, verb rune) {
+	switch verb {
+	case 's', 'q', 'x', 'X':
+	default:
+		verb = 's'
+	}
+	fmt.Fprintf(s, "%"+string(verb), e.text)
+}
+
+// As finds what errors.As finds in the original. Those that carry what must not
+// be shown are rebuilt without it.
 func (e *scrubbed) As(target any) bool {
 	if !errors.As(e.err, target) {
 		return false
 	}
 	switch found := target.(type) {
 	case **url.Error:
-		*found = &url.Error{Op: (*found).Op, URL: hidden, Err: Error((*found).Err)}
+		*found = &url.Error{Op: mask.Text((*found).Op), URL: hidden, Err: Error((*found).Err)}
 	case **fs.PathError:
-		*found = &fs.PathError{Op: (*found).Op, Path: hidden, Err: (*found).Err}
+		*found = &fs.PathError{Op: mask.Text((*found).Op), Path: hidden, Err: Error((*found).Err)}
+	case **os.LinkError:
+		*found = &os.LinkError{Op: mask.Text((*found).Op), Old: hidden, New: hidden, Err: Error((*found).Err)}
+	case *net.Error:
+		*found = netError{e, (*found).Timeout()}
 	}
 	return true
 }
@@ -66,39 +100,57 @@ func (e *scrubbed) Timeout() bool {
 	return ok && t.Timeout()
 }
 
+// A netError is a scrubbed error that was a net.Error.
+type netError struct {
+	*scrubbed
+	timeout bool
+}
+
+func (e netError) Timeout() bool   { return e.timeout }
+func (e netError) Temporary() bool { return e.timeout }
+func (e netError) Unwrap() error   { return e.scrubbed }
+
 // Text says what err is without paths, URLs and anybody's free text.
 func Text(err error) string {
+	if err == nil {
+		return "no error"
+	}
+	if isPlain(err) {
+		return err.Error()
+	}
 	switch e := err.(type) {
 	case *scrubbed:
 		return e.text
 	case *url.Error:
 		return Text(e.Err)
 	case *fs.PathError:
-		return e.Op + ": " + Text(e.Err)
+		return mask.Text(e.Op) + ": " + Text(e.Err)
+	case *os.SyscallError:
+		return mask.Text(e.Syscall) + ": " + Text(e.Err)
 	case *net.OpError:
 		return opText(e)
 	case *net.DNSError:
 		return "host name lookup failed: " + dnsText(e)
-	case syscall.Errno, *tls.CertificateVerificationError, tls.AlertError, x509.UnknownAuthorityError:
+	case *tls.CertificateVerificationError:
+		return "tls: failed to verify certificate: " + certificateText(e.Err)
+	case tls.AlertError:
 		return e.Error()
 	}
-	switch err {
-	case io.EOF:
+	if err == io.EOF {
 		return "connection closed without an answer (EOF)"
-	case io.ErrUnexpectedEOF, context.Canceled, context.DeadlineExceeded, net.ErrClosed, fs.ErrNotExist, fs.ErrPermission, fs.ErrClosed:
-		return err.Error()
 	}
-	return mask.Text(err.Error())
+	return mask.Text(fmt.Sprint(err)) // unlike Error, Sprint stops the panic of a nil pointer
 }
 
-// opText is like net.OpError's own text with a safe cause.
+// opText is like net.OpError's own text with a safe cause. Of addresses it shows
+// those of IP: a Unix socket has a path.
 func opText(e *net.OpError) string {
-	s := e.Op
+	s := mask.Text(e.Op)
 	if e.Net != "" {
-		s += " " + e.Net
+		s += " " + mask.Text(e.Net)
 	}
-	if e.Addr != nil {
-		s += " " + e.Addr.String()
+	if a, ok := e.Addr.(*net.TCPAddr); ok {
+		s += " " + a.AddrPort().String()
 	}
 	if errno, ok := errors.AsType[syscall.Errno](e.Err); ok {
 		return s + ": " + errno.Error()
@@ -114,4 +166,19 @@ func dnsText(e *net.DNSError) string {
 		return "timeout"
 	}
 	return mask.Text(e.Err)
+}
+
+// certificateText leaves out the names that a certificate carries.
+func certificateText(err error) string {
+	switch e := err.(type) {
+	case x509.HostnameError:
+		return "certificate is not valid for this host name"
+	case x509.UnknownAuthorityError:
+		return "certificate signed by unknown authority"
+	case x509.CertificateInvalidError:
+		if e.Reason == x509.Expired {
+			return "certificate has expired or is not yet valid"
+		}
+	}
+	return Text(err)
 }
