@@ -2,8 +2,10 @@ package ambient
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -70,6 +72,18 @@ func keepExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage
 		*extra = map[string]json.RawMessage{}
 	}
 	(*extra)[name] = v
+}
+
+// getJob asks for the state of a job once.
+func (c *core) getJob(ctx context.Context, field, route string, id int64, accept func(body []byte, id int64) (problem string), opts []CallOption) (CallInfo, error) {
+	if id < 1 {
+		return CallInfo{}, refuse(field, "must be 1 or more")
+	}
+	call := c.newCall(http.MethodGet, route+strconv.FormatInt(id, 10), opts)
+	call.ids = []int64{id}
+	call.accept = func(a answer) string { return accept(a.body, id) }
+	err := call.run(ctx)
+	return call.callInfo(), err
 }
 
 // checkJob says what is wrong with an answer about job id.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -91,24 +90,22 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 	case len(r.Audio) == 0 && len(r.Transcripts) == 0:
 		return nil, refuse("audio_files", "audio or transcripts are required")
 	}
-	call := s.core.newCall(http.MethodPost, "/scribe", opts)
-	call.ids = r.TemplateIDs
-	f := newUpload(call)
+	u := s.core.newUpload("/scribe", opts, r.TemplateIDs...)
 	for _, id := range r.TemplateIDs {
 		if id < 1 {
 			return nil, refuse("template_ids", "each must be 1 or more")
 		}
-		f.form.Field("template_ids", strconv.FormatInt(id, 10))
+		u.form.Field("template_ids", strconv.FormatInt(id, 10))
 	}
-	f.audio("audio_files", r.Audio...)
+	u.audio("audio_files", r.Audio...)
 	for i, t := range r.Transcripts {
 		if t == "" {
 			return nil, refuse("transcripts", fmt.Sprintf("transcript %d is empty", i+1))
 		}
-		f.form.Field("transcripts", t)
+		u.form.Field("transcripts", t)
 	}
-	f.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
-	return s.submit(ctx, call, f, 0)
+	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
+	return submitScribe(ctx, u, 0)
 }
 
 // RegenerateFromAudio asks for the note of an existing scribe to be written
@@ -121,42 +118,31 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 	case len(audio) == 0:
 		return nil, refuse("audio_files", "at least one is required")
 	}
-	call := s.core.newCall(http.MethodPost, idRoute("/scribe/", id, "/regenerate/audio"), opts)
-	call.ids = []int64{id}
-	f := newUpload(call)
-	f.audio("audio_files", audio...)
-	return s.submit(ctx, call, f, id)
+	u := s.core.newUpload("/scribe/"+strconv.FormatInt(id, 10)+"/regenerate/audio", opts, id)
+	u.audio("audio_files", audio...)
+	return submitScribe(ctx, u, id)
 }
 
-// submit sends a form. The answer must be about scribe id, unless that is 0.
-func (s *ScribesService) submit(ctx context.Context, call *call, f *upload, id int64) (*ScribeSubmission, error) {
-	if err := f.finish(); err != nil {
-		return nil, err
-	}
+// submitScribe sends a form. The answer must be about scribe id, unless that
+// is 0.
+func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, error) {
 	var sub ScribeSubmission
-	call.accept = func(a answer) string { return sub.accept(a, id) }
-	if err := call.run(ctx); err != nil {
+	var err error
+	sub.Call, sub.duplicate, err = u.submit(ctx, func(body []byte) string { return sub.accept(body, id) })
+	if err != nil {
 		return nil, err
 	}
-	sub.Call = call.callInfo()
-	sub.duplicate = call.warnOfDuplicate()
 	return &sub, nil
 }
 
 // Get asks once for the state of a scribe. A failed scribe is no error here:
 // see Scribe.Err.
 func (s *ScribesService) Get(ctx context.Context, id int64, opts ...CallOption) (*Scribe, error) {
-	if id < 1 {
-		return nil, refuse("scribe_id", "must be 1 or more")
-	}
-	call := s.core.newCall(http.MethodGet, idRoute("/scribe/", id, ""), opts)
-	call.ids = []int64{id}
 	scribe := &Scribe{}
-	call.accept = func(a answer) string { return scribe.accept(a.body, id) }
-	if err := call.run(ctx); err != nil {
+	var err error
+	if scribe.Call, err = s.core.getJob(ctx, "scribe_id", "/scribe/", id, scribe.accept, opts); err != nil {
 		return nil, err
 	}
-	scribe.Call = call.callInfo()
 	return scribe, nil
 }
 
@@ -193,9 +179,9 @@ func (s *Scribe) state() jobState {
 	return jobState{status: string(s.Status), known: s.Done() || s.Status == ScribeInProgress, created: s.SubmittedAt, header: s.Call.Header}
 }
 
-func (s *ScribeSubmission) accept(a answer, id int64) string {
+func (s *ScribeSubmission) accept(body []byte, id int64) string {
 	var ok bool
-	for name, v := range jsonobject.Members(a.body) {
+	for name, v := range jsonobject.Members(body) {
 		switch string(name) {
 		case "scribe_id":
 			ok = takeID(&s.ID, v)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
@@ -94,37 +93,25 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	if r == nil {
 		return nil, refuse("request", "is nil")
 	}
-	call := s.core.newCall(http.MethodPost, "/transcribe", opts)
-	f := newUpload(call)
-	f.audio("audio_file", r.Audio)
-	f.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
-	if err := f.finish(); err != nil {
-		return nil, err
-	}
+	u := s.core.newUpload("/transcribe", opts)
+	u.audio("audio_file", r.Audio)
+	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
 	var sub TranscriptionSubmission
-	call.accept = sub.accept
-	if err := call.run(ctx); err != nil {
+	var err error
+	if sub.Call, sub.duplicate, err = u.submit(ctx, sub.accept); err != nil {
 		return nil, err
 	}
-	sub.Call = call.callInfo()
-	sub.duplicate = call.warnOfDuplicate()
 	return &sub, nil
 }
 
 // Get asks once for the state of a transcription. A failed transcription is no
 // error here: see Transcription.Err.
 func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallOption) (*Transcription, error) {
-	if id < 1 {
-		return nil, refuse("transcription_id", "must be 1 or more")
-	}
-	call := s.core.newCall(http.MethodGet, idRoute("/transcribe/", id, ""), opts)
-	call.ids = []int64{id}
 	t := &Transcription{}
-	call.accept = func(a answer) string { return t.accept(a.body, id) }
-	if err := call.run(ctx); err != nil {
+	var err error
+	if t.Call, err = s.core.getJob(ctx, "transcription_id", "/transcribe/", id, t.accept, opts); err != nil {
 		return nil, err
 	}
-	t.Call = call.callInfo()
 	return t, nil
 }
 
@@ -169,9 +156,9 @@ func (t *Transcription) state() jobState {
 	return jobState{status: string(t.Status), known: known, created: t.CreatedAt, header: t.Call.Header}
 }
 
-func (s *TranscriptionSubmission) accept(a answer) string {
+func (s *TranscriptionSubmission) accept(body []byte) string {
 	var ok bool
-	for name, v := range jsonobject.Members(a.body) {
+	for name, v := range jsonobject.Members(body) {
 		switch string(name) {
 		case "transcription_id":
 			ok = takeID(&s.ID, v)

@@ -1,9 +1,10 @@
 package ambient
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"net/http"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/form"
@@ -19,7 +20,12 @@ type upload struct {
 	err  error
 }
 
-func newUpload(c *call) *upload { return &upload{call: c, form: form.NewBuilder()} }
+// newUpload begins a submit. ids are those that errors may show.
+func (c *core) newUpload(route string, opts []CallOption, ids ...int64) *upload {
+	call := c.newCall(http.MethodPost, route, opts)
+	call.ids = ids
+	return &upload{call: call, form: form.NewBuilder()}
+}
 
 func (u *upload) audio(field string, audio ...Audio) {
 	for _, a := range audio {
@@ -40,7 +46,7 @@ func (u *upload) audio(field string, audio ...Audio) {
 }
 
 // patient adds the fields that say whose visit it was.
-func (u *upload) patient(name string, dateOfService time.Time, context any) {
+func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 	if name != "" {
 		u.form.Field("patient_name", name)
 	}
@@ -51,11 +57,11 @@ func (u *upload) patient(name string, dateOfService time.Time, context any) {
 		}
 		u.form.Field("date_of_service", dateOfService.Format(time.RFC3339))
 	}
-	if context == nil {
+	if additional == nil {
 		return
 	}
-	b, err := json.Marshal(context)
-	switch _, isBytes := context.([]byte); {
+	b, err := json.Marshal(additional)
+	switch _, isBytes := additional.([]byte); {
 	case err != nil:
 		u.err = &RequestError{Field: "additional_context", Problem: "cannot be marshalled to JSON", cause: err}
 	case isBytes || !jsonobject.IsObject(b):
@@ -65,34 +71,30 @@ func (u *upload) patient(name string, dateOfService time.Time, context any) {
 	}
 }
 
-// finish gives the call its body, or says what is wrong.
-func (u *upload) finish() error {
+// submit sends the form and tells whether an earlier attempt may have been
+// taken too, which observers are warned of.
+func (u *upload) submit(ctx context.Context, accept func(body []byte) (problem string)) (info CallInfo, duplicate bool, err error) {
 	if u.err != nil {
-		return u.err
+		return info, false, u.err
 	}
-	f := u.form.Build()
-	u.call.body, u.call.contentType, u.call.parts = f, f.ContentType(), f.Parts()
-	return nil
-}
-
-// warnOfDuplicate tells observers when an earlier attempt of a successful
-// submit may have been taken too.
-func (c *call) warnOfDuplicate() bool {
-	if !c.callInfo().possibleDuplicate() {
-		return false
+	c, f := u.call, u.form.Build()
+	c.body, c.contentType, c.parts = f, f.ContentType(), f.Parts()
+	c.accept = func(a answer) string { return accept(a.body) }
+	if err := c.run(ctx); err != nil {
+		return info, false, err
 	}
-	c.emit(Event{Kind: EventPossibleDuplicate, Number: len(c.attempts)})
-	return true
-}
-
-func idRoute(before string, id int64, after string) string {
-	return before + strconv.FormatInt(id, 10) + after
+	info = c.callInfo()
+	duplicate = info.possibleDuplicate()
+	if duplicate {
+		c.emit(Event{Kind: EventPossibleDuplicate, Number: len(c.attempts)})
+	}
+	return info, duplicate, nil
 }
 
 // patientText says how many patient fields are set.
-func patientText(name string, dateOfService time.Time, context any) string {
+func patientText(name string, dateOfService time.Time, additional any) string {
 	n := 0
-	for _, set := range []bool{name != "", !dateOfService.IsZero(), context != nil} {
+	for _, set := range []bool{name != "", !dateOfService.IsZero(), additional != nil} {
 		if set {
 			n++
 		}
