@@ -11,14 +11,14 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/wire"
 )
 
-// Delivery says how far a request got.
+// Delivery says how far a request got. Its values are those of internal/wire.
 type Delivery int
 
 const (
-	NotSent    = Delivery(wire.NotSent)    // no connection was had
-	PartlySent = Delivery(wire.PartlySent) // part of the request left, and its framing proves that the server has no whole one
-	FullySent  = Delivery(wire.FullySent)  // all of it left and no answer came: the service may have taken it
-	Answered   = Delivery(wire.Answered)   // a response began
+	NotSent    Delivery = iota // no connection was had
+	PartlySent                 // part of the request left, and its framing proves that the server has no whole one
+	FullySent                  // all of it left and no answer came: the service may have taken it
+	Answered                   // a response began
 )
 
 func (d Delivery) String() string {
@@ -59,6 +59,9 @@ func (c *call) keep(r wire.Report, start time.Time) {
 		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeTaken: c.mayHaveTaken(r),
 	}
 	c.waited = 0
+	if c.attempts == nil {
+		c.attempts = c.first[:0]
+	}
 	c.attempts = append(c.attempts, a)
 	c.emit(Event{Kind: EventAttempt, Number: len(c.attempts), Attempt: a, RequestID: mask.ID(requestID(r.Header)), Err: a.Err})
 }

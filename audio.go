@@ -2,27 +2,21 @@ package ambient
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
-	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/ambient-scribe/ambient-go/internal/container"
-	"github.com/ambient-scribe/ambient-go/internal/form"
 )
 
 // Audio is a recording to upload: a recipe that is opened when it is sent, and
 // again for each further attempt. mp3, mp4, mpeg, mpga, m4a, wav and webm are
 // documented. It prints as its kind only; a file or bytes marshal to JSON and
 // back, so that a request can be queued.
-type Audio struct{ source *audioSource }
+type Audio struct{ source hidden[audioSource] }
 
 type audioSource struct {
 	kind        string // as it prints
@@ -46,7 +40,7 @@ type recording struct {
 // AudioFile is audio in a file. Each attempt opens it anew; a file that changes
 // while it is sent ends the call with an AudioError.
 func AudioFile(path string) Audio {
-	return Audio{&audioSource{kind: "file", claim: path, path: path, open: func() (recording, error) {
+	return Audio{hide(audioSource{kind: "file", claim: path, path: path, open: func() (recording, error) {
 		// A pipe would block in open, so look before.
 		if info, err := os.Stat(path); err != nil {
 			return recording{}, err
@@ -58,12 +52,12 @@ func AudioFile(path string) Audio {
 			return recording{}, err
 		}
 		return openedFile(f)
-	}}}
+	}})}
 }
 
 // AudioFS is audio in a file of fsys, opened anew for each attempt.
 func AudioFS(fsys fs.FS, name string) Audio {
-	return Audio{&audioSource{kind: "fs.FS file", claim: name, open: func() (recording, error) {
+	return Audio{hide(audioSource{kind: "fs.FS file", claim: name, open: func() (recording, error) {
 		if fsys == nil {
 			return recording{}, fs.ErrInvalid
 		}
@@ -72,25 +66,25 @@ func AudioFS(fsys fs.FS, name string) Audio {
 			return recording{}, err
 		}
 		return openedFile(f)
-	}}}
+	}})}
 }
 
 // AudioBytes is audio in memory. name only tells its type, e.g. "visit.mp3". b
 // must not change until the call returns.
 func AudioBytes(name string, b []byte) Audio {
-	return Audio{&audioSource{kind: "bytes", claim: name, data: b, open: func() (recording, error) {
+	return Audio{hide(audioSource{kind: "bytes", claim: name, data: b, open: func() (recording, error) {
 		return recording{io.NopCloser(bytes.NewReader(b)), int64(len(b)), time.Time{}}, nil
-	}}}
+	}})}
 }
 
 // AudioReaderAt is the first size bytes of r.
 func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
-	return Audio{&audioSource{kind: "io.ReaderAt", claim: name, open: func() (recording, error) {
+	return Audio{hide(audioSource{kind: "io.ReaderAt", claim: name, open: func() (recording, error) {
 		if r == nil || size < 0 {
 			return recording{}, fs.ErrInvalid
 		}
 		return recording{io.NopCloser(io.NewSectionReader(r, 0, size)), size, time.Time{}}, nil
-	}}}
+	}})}
 }
 
 // AudioReader is audio that can be read only once: the call makes sure of a
@@ -99,7 +93,7 @@ func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
 // Content-Length; else it is sent in chunks. r is not closed.
 func AudioReader(name string, r io.Reader) Audio {
 	var used atomic.Bool
-	return Audio{&audioSource{kind: "io.Reader", claim: name, once: true, open: func() (recording, error) {
+	return Audio{hide(audioSource{kind: "io.Reader", claim: name, once: true, open: func() (recording, error) {
 		if r == nil {
 			return recording{}, fs.ErrInvalid
 		}
@@ -111,7 +105,7 @@ func AudioReader(name string, r io.Reader) Audio {
 			size = int64(l.Len())
 		}
 		return recording{io.NopCloser(r), size, time.Time{}}, nil
-	}}}
+	}})}
 }
 
 var (
@@ -134,19 +128,19 @@ func (a Audio) WithUploadName(name string) Audio {
 }
 
 func (a Audio) with(set func(*audioSource)) Audio {
-	if a.source == nil {
+	if a.source.get() == nil {
 		return a
 	}
-	s := *a.source
+	s := *a.source.get()
 	set(&s)
-	return Audio{&s}
+	return Audio{hide(s)}
 }
 
 func (a Audio) String() string {
-	if a.source == nil {
-		return "Audio(none)"
+	if s := a.source.get(); s != nil {
+		return "Audio(" + s.kind + ")"
 	}
-	return "Audio(" + a.source.kind + ")"
+	return "Audio(none)"
 }
 
 func (a Audio) Format(s fmt.State, verb rune) { formatText(s, verb, a.String()) }
@@ -179,163 +173,4 @@ func (f *watchedFile) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
-}
-
-// part looks at the audio and makes the n-th file part of it. warning is about
-// its type.
-func (a Audio) part(field string, n int) (part form.File, warning string, err error) {
-	refused := func(problem string, cause error) (form.File, string, error) {
-		return part, "", &RequestError{Field: field, Problem: fmt.Sprintf("audio %d %s", n, problem), cause: cause}
-	}
-	if a.source == nil {
-		return refused("is missing: use AudioFile, AudioFS, AudioBytes, AudioReaderAt or AudioReader", nil)
-	}
-	first, err := a.source.open()
-	if err != nil {
-		return refused("cannot be opened: "+audioText(err), err)
-	}
-	head := make([]byte, container.HeadSize)
-	got, err := io.ReadFull(first, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		first.Close()
-		return refused("cannot be read: "+audioText(err), err)
-	}
-	if got == 0 || first.size == 0 {
-		first.Close()
-		return refused("is empty", nil)
-	}
-	head = head[:got]
-	part = form.File{Field: field, Size: first.size, Once: a.source.once}
-	if a.source.once {
-		part.Open = openOnce(head, first)
-	} else {
-		first.Close()
-		part.Open = a.source.reopen(first)
-	}
-	warning = a.source.describe(&part, head, n)
-	return part, warning, nil
-}
-
-// audioText prints what the sources above say of themselves, and other errors
-// in safe words.
-func audioText(err error) string {
-	if err == errNotRegular || err == errUsedReader {
-		return err.Error()
-	}
-	return ownText(err)
-}
-
-// reopen opens the source for an attempt; it must still be what it was when
-// the call began.
-func (s *audioSource) reopen(first recording) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) {
-		again, err := s.open()
-		if err != nil {
-			return nil, err
-		}
-		if again.size != first.size || !again.modified.Equal(first.modified) {
-			again.Close()
-			return nil, errChanged
-		}
-		return again, nil
-	}
-}
-
-// openOnce puts the bytes that were looked at back before the rest.
-func openOnce(head []byte, rest recording) func() (io.ReadCloser, error) {
-	var used atomic.Bool
-	return func() (io.ReadCloser, error) {
-		if used.Swap(true) {
-			return nil, errUsedReader
-		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(head), rest), rest}, nil
-	}
-}
-
-// describe fills in type and name of the upload. It warns where the first
-// bytes are those of no documented container, or of another than the name or
-// type says.
-func (s *audioSource) describe(part *form.File, head []byte, n int) (warning string) {
-	claim, claimed := container.ByName(s.claim)
-	format, known := container.Detect(head)
-	switch {
-	case known && claimed && format.Contradicts(claim):
-		warning = fmt.Sprintf("audio %d has the first bytes of %s and a name that ends in %s", n, format.Ext, claim.Ext)
-	case known && s.contentType != "" && !sameSubtype(s.contentType, format.MIME):
-		warning = fmt.Sprintf("audio %d has the first bytes of %s and another content type", n, format.Ext)
-	case known && claimed:
-		format = claim // the same, spelled as the caller does
-	case !known:
-		warning = fmt.Sprintf("audio %d has the first bytes of no documented audio type", n)
-		if format = claim; !claimed {
-			format = container.Format{MIME: "application/octet-stream", Ext: "bin"}
-		}
-	}
-	part.ContentType, part.Filename = format.MIME, fmt.Sprintf("audio-%d.%s", n, format.Ext)
-	if s.contentType != "" {
-		part.ContentType = s.contentType
-	}
-	if s.uploadName != "" {
-		part.Filename = path.Base(strings.ReplaceAll(s.uploadName, `\`, "/"))
-	}
-	return warning
-}
-
-// sameSubtype compares media types without their parameters and top level:
-// audio/mp4 and video/mp4 are the same container.
-func sameSubtype(a, b string) bool {
-	sub := func(mime string) string {
-		mime, _, _ = strings.Cut(mime, ";")
-		_, mime, _ = strings.Cut(strings.TrimSpace(mime), "/")
-		return strings.TrimPrefix(strings.ToLower(mime), "x-")
-	}
-	return sub(a) == sub(b)
-}
-
-// queuedAudio is the JSON form of the sources that can have one.
-type queuedAudio struct {
-	Path        string `json:"path,omitempty"`
-	Name        string `json:"name,omitempty"`
-	Data        []byte `json:"data,omitempty"`
-	ContentType string `json:"content_type,omitempty"`
-	UploadName  string `json:"upload_name,omitempty"`
-}
-
-// MarshalJSON writes an AudioFile as its path and AudioBytes as their content.
-// Other sources cannot be marshalled.
-func (a Audio) MarshalJSON() ([]byte, error) {
-	s := a.source
-	switch {
-	case s == nil:
-		return []byte("null"), nil
-	case s.path == "" && s.data == nil:
-		return nil, fmt.Errorf("ambient: audio from an %s cannot be marshalled", s.kind)
-	}
-	q := queuedAudio{Path: s.path, Data: s.data, ContentType: s.contentType, UploadName: s.uploadName}
-	if s.path == "" {
-		q.Name = s.claim
-	}
-	return json.Marshal(q)
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (a *Audio) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		*a = Audio{}
-		return nil
-	}
-	var q queuedAudio
-	if err := json.Unmarshal(b, &q); err != nil {
-		return errors.New("ambient: not an audio in JSON")
-	}
-	if q.Path != "" {
-		*a = AudioFile(q.Path)
-	} else {
-		*a = AudioBytes(q.Name, q.Data)
-	}
-	a.source.contentType, a.source.uploadName = q.ContentType, q.UploadName
-	return nil
 }

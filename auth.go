@@ -21,7 +21,7 @@ const (
 )
 
 // Token is a bearer token. It prints and marshals as nothing but its expiry.
-type Token struct{ secret *tokenSecret }
+type Token struct{ secret hidden[tokenSecret] }
 
 type tokenSecret struct {
 	value  string
@@ -31,23 +31,23 @@ type tokenSecret struct {
 
 // NewToken returns a token. A zero expiry means that it is not known.
 func NewToken(value string, expiry time.Time) Token {
-	return Token{&tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry}}
+	return Token{hide(tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry})}
 }
 
 // Value returns the secret itself; empty for a zero Token.
 func (t Token) Value() string {
-	if t.secret == nil {
-		return ""
+	if s := t.secret.get(); s != nil {
+		return s.value
 	}
-	return t.secret.value
+	return ""
 }
 
 // Expiry returns when the token expires; zero when unknown.
 func (t Token) Expiry() time.Time {
-	if t.secret == nil {
-		return time.Time{}
+	if s := t.secret.get(); s != nil {
+		return s.expiry
 	}
-	return t.secret.expiry
+	return time.Time{}
 }
 
 func (t Token) String() string {
@@ -113,7 +113,7 @@ func newPasswordSource(c *core, credentials func(context.Context) (string, strin
 func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	now := time.Now()
-	if token := s.token; token.secret != nil && now.Before(token.Expiry()) {
+	if token := s.token; token.Value() != "" && now.Before(token.Expiry()) {
 		if s.aging(now) && now.Sub(s.failed) >= refusedFor {
 			s.renew(ctx)
 		}
@@ -129,7 +129,7 @@ func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 // that cannot be repeated.
 func (s *passwordSource) fresh(ctx context.Context) (Token, error) {
 	s.mu.Lock()
-	if s.token.secret != nil && !s.aging(time.Now()) {
+	if s.token.Value() != "" && !s.aging(time.Now()) {
 		defer s.mu.Unlock()
 		return s.token, nil
 	}
@@ -167,8 +167,8 @@ func (s *passwordSource) renew(ctx context.Context) *flight {
 		defer cancel()
 		f.token, f.err = s.fetch(ctx)
 		s.land(f)
-		close(f.done)
 		s.client.emit(Event{Kind: EventToken, Method: http.MethodPost, Route: tokenRoute, Err: f.err})
+		close(f.done)
 	}()
 	return f
 }
@@ -287,7 +287,7 @@ func (c *call) freshToken() {
 
 // tokenError is the error of a call that got no token.
 func (c *call) tokenError(err error) error {
-	if _, own := err.(fmt.Formatter); own {
+	if isOwn(err) {
 		return err
 	}
 	switch {

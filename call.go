@@ -110,8 +110,8 @@ func (c *call) attempt(req *http.Request) (verdict, error) {
 		start := time.Now()
 		report := c.send(req, token, cookies)
 		c.limits = limits.Read(report.Header, time.Now())
-		c.gate.Leave(ticket, gate.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.limits})
 		c.keep(report, start)
+		c.gate.Leave(ticket, gate.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.limits})
 
 		verdict, err := c.judge(report)
 		switch verdict {
@@ -145,7 +145,7 @@ func (c *call) token() (Token, error) {
 	}
 	token, err := c.tokens.Token(c.ctx)
 	switch {
-	case err == nil && c.renewed.secret != nil && token.Value() == c.renewed.Value():
+	case err == nil && c.renewed.Value() != "" && token.Value() == c.renewed.Value():
 		return Token{}, c.err
 	case err == nil && token.Value() != "":
 		return token, nil
@@ -156,11 +156,10 @@ func (c *call) token() (Token, error) {
 // send puts one request on the wire. req has the route; the header is made anew
 // for each attempt.
 func (c *call) send(req *http.Request, token Token, cookies []string) wire.Report {
-	header := make(http.Header, len(c.header)+6)
+	header := make(http.Header, len(c.header)+4)
 	maps.Copy(header, c.header)
-	header["Accept"] = acceptJSON
-	if token.secret != nil {
-		header["Authorization"] = token.secret.header
+	if s := token.secret.get(); s != nil {
+		header["Authorization"] = s.header
 	}
 	if cookies != nil {
 		header["Cookie"] = cookies
@@ -173,8 +172,6 @@ func (c *call) send(req *http.Request, token Token, cookies []string) wire.Repor
 	}
 	return wire.Send(c.ctx, c.transport, req, header, c.body, c.bounds, c.tell())
 }
-
-var acceptJSON = []string{"application/json"}
 
 // expectFrom is the size from which a body is announced with Expect:
 // 100-continue (RFC 9110, section 10.1.1), so that a refusal costs no upload.

@@ -62,7 +62,7 @@ type core struct {
 // that is wrong.
 func NewClient(opts ...Option) (*Client, error) {
 	c := &core{
-		header: http.Header{"User-Agent": {userAgent}},
+		header: http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}},
 		bounds: wire.Limits{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
 		retry:  RetryPolicy{}.withDefaults(),
 		quota:  newQuota(),

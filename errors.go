@@ -55,18 +55,22 @@ func (e *APIError) Body() []byte {
 
 // Error is safe to log.
 func (e *APIError) Error() string {
-	if e == nil || e.record == nil {
+	if e == nil || e.StatusCode == 0 {
 		return "ambient: no API error"
+	}
+	r := e.record
+	if r == nil { // made by the caller, e.g. in a test
+		r = &record{}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "ambient: %s %s: %d", e.Method, e.Route, e.StatusCode)
 	if phrase := http.StatusText(e.StatusCode); phrase != "" {
 		b.WriteString(" " + phrase)
 	}
-	if detail := mask.Text(e.Detail, e.record.ids...); detail != "" && detail != http.StatusText(e.StatusCode) {
+	if detail := mask.Text(e.Detail, r.ids...); detail != "" && !strings.EqualFold(detail, http.StatusText(e.StatusCode)) {
 		b.WriteString(": " + detail)
 	}
-	b.WriteString(e.record.tail(mask.ID(e.RequestID)))
+	b.WriteString(r.tail(mask.ID(e.RequestID)))
 	return b.String()
 }
 
@@ -94,7 +98,8 @@ type record struct {
 	parts         []form.Size // of the request's body
 	submit        bool        // the call creates or changes something
 	attempts      []Attempt
-	note          string // why the call was not repeated
+	first         [1]Attempt // most calls need no more room
+	note          string     // why the call was not repeated
 }
 
 // tail is how an error's text ends: " (3 attempts in 1.2s, request id x; not repeated: …)".
@@ -120,16 +125,23 @@ func (r *record) tail(requestID string) string {
 	return " (" + strings.Join(notes, "; ") + ")"
 }
 
-// round leaves two or three digits of a duration.
-func round(d time.Duration) time.Duration {
+// round tells a duration in two or three digits: 1.2s, 1m, 1h30m.
+func round(d time.Duration) string {
 	switch {
 	case d > 10*time.Second:
-		return d.Round(time.Second)
+		d = d.Round(time.Second)
 	case d > time.Second:
-		return d.Round(100 * time.Millisecond)
+		d = d.Round(100 * time.Millisecond)
 	default:
-		return d.Round(time.Millisecond)
+		d = d.Round(time.Millisecond)
 	}
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 // maybeSubmitted reports whether the service may have taken an attempt.
@@ -196,12 +208,35 @@ func Retryable(err error) bool {
 // job did. Look before submitting the visit again.
 func MaybeSubmitted(err error) bool {
 	return anyError(err, func(err error) bool {
-		m, ok := err.(interface{ maybeSubmitted() bool })
-		return ok && m.maybeSubmitted()
+		wait, ok := err.(*WaitError)
+		return ok && wait != nil || recordIn(err).maybeSubmitted()
 	})
 }
 
-func (e *APIError) maybeSubmitted() bool { return e != nil && e.record.maybeSubmitted() }
+// recordIn is the record of the call that err itself is of, nil without one.
+func recordIn(err error) (r *record) {
+	switch e := err.(type) {
+	case *APIError:
+		if e != nil {
+			r = e.record
+		}
+	case *NetworkError:
+		if e != nil {
+			r = e.record
+		}
+	case *DecodeError:
+		if e != nil {
+			r = e.record
+		}
+	case *AudioError:
+		if e != nil {
+			r = e.record
+		}
+	case *interruptedError:
+		r = e.record
+	}
+	return r
+}
 
 // anyError reports whether is holds for an error of the tree.
 func anyError(err error, is func(error) bool) bool {

@@ -135,8 +135,8 @@ func (e *ConflictError) api() *APIError {
 	return e.APIError
 }
 
-// ValidationError is status 422: a field is missing or invalid; Fields says
-// which.
+// ValidationError is status 422: a field is missing or invalid. Fields says
+// which, and is empty where the server answered with a text.
 type ValidationError struct{ *APIError }
 
 func (e *ValidationError) Error() string                 { return e.api().Error() }

@@ -124,7 +124,7 @@ func ExampleScribesService_WaitAll() {
 		fmt.Printf("%d %s\n", scribe.ID, scribe.Extra["note"])
 	}
 
-	// Output:
+	// Unordered output:
 	// 102 {"plan":"Rest and ice."}
 	// 101 {"plan":"See a specialist."}
 }

@@ -102,7 +102,7 @@ func ExampleTranscriptionsService_WaitAll() {
 		fmt.Println(transcript.ID, transcript.RawText)
 	}
 
-	// Output:
+	// Unordered output:
 	// 102 ambient: transcription 102 failed (STT_ERROR)
 	// 101 A long visit.
 }
@@ -266,25 +266,22 @@ func ExampleWithPollInterval() {
 	// Output: A short visit.
 }
 
+// What a user of the application sees while a visit is transcribed.
 func ExampleWithOnPoll() {
 	server, client := fakeAPI()
 	defer server.Close()
-	server.ScriptTranscription(ambienttest.TranscriptionCompletes(30*time.Millisecond, "A short visit.")...)
 
-	var last string
 	_, err := client.Transcriptions.SubmitAndWait(context.Background(), newVisit(), fakePace,
 		ambient.WithOnPoll(func(e ambient.PollEvent) {
-			if e.Err == nil && e.Status != last {
-				fmt.Println(e.Status)
-				last = e.Status
+			if e.Err != nil {
+				fmt.Println(e.ID, e.Err) // the wait goes on if e.Next is not 0
+				return
 			}
+			fmt.Println(e.ID, e.Status)
 		}))
 	if err != nil {
 		fmt.Println(err)
 	}
 
-	// Output:
-	// DETECTED_FILE
-	// STT_PROCESSING
-	// STT_COMPLETED
+	// Output: 101 STT_COMPLETED
 }

@@ -3,6 +3,7 @@ package ambient
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ambient-scribe/ambient-go/internal/mask"
 	"github.com/ambient-scribe/ambient-go/internal/scrub"
@@ -50,7 +51,6 @@ func (e *NetworkError) Temporary() bool { return e.Timeout() }
 
 func (e *NetworkError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
 func (e *NetworkError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-func (e *NetworkError) maybeSubmitted() bool          { return e != nil && e.record.maybeSubmitted() }
 
 // DecodeError is a 2xx answer that is not what the API documents: no JSON, a
 // missing or mistyped id, or the answer to another request. After a submit
@@ -83,7 +83,6 @@ func (e *DecodeError) Error() string {
 
 func (e *DecodeError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
 func (e *DecodeError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-func (e *DecodeError) maybeSubmitted() bool          { return e != nil && e.record.maybeSubmitted() }
 
 // RequestError is a request, or an option of NewClient, that was refused before
 // anything was sent. Problem names the remedy.
@@ -130,7 +129,7 @@ func (e *AudioError) Error() string {
 		return "ambient: no audio error"
 	}
 	return fmt.Sprintf("ambient: %s %s: audio %d failed at byte %d: %s%s",
-		e.record.method, e.record.route, e.Part, e.Offset, scrub.Text(e.cause), e.record.tail(""))
+		e.record.method, e.record.route, e.Part+1, e.Offset, scrub.Text(e.cause), e.record.tail(""))
 }
 
 // Unwrap returns the source's error without its path.
@@ -143,7 +142,6 @@ func (e *AudioError) Unwrap() error {
 
 func (e *AudioError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
 func (e *AudioError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-func (e *AudioError) maybeSubmitted() bool          { return e != nil && e.record.maybeSubmitted() }
 
 // TranscriptionFailedError is a transcription that ended in STT_ERROR. What the
 // service says of it is in Transcription.ErrorMessage.
@@ -212,7 +210,11 @@ func (e *WaitError) Error() string {
 	if e.LastStatus != "" {
 		status = "last status " + mask.Text(e.LastStatus)
 	}
-	return fmt.Sprintf("ambient: waiting for job %d ended after %d polls, %s: %s", e.ID, e.Polls, status, ownText(e.cause))
+	polls := "1 poll"
+	if e.Polls != 1 {
+		polls = fmt.Sprintf("%d polls", e.Polls)
+	}
+	return fmt.Sprintf("ambient: waiting for job %d ended after %s, %s: %s", e.ID, polls, status, innerText(e.cause))
 }
 
 // Unwrap returns the error of the context or of the last poll.
@@ -220,12 +222,11 @@ func (e *WaitError) Unwrap() error {
 	if e == nil {
 		return nil
 	}
-	return e.cause
+	return safe(e.cause)
 }
 
 func (e *WaitError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
 func (e *WaitError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-func (e *WaitError) maybeSubmitted() bool          { return e != nil }
 
 // An interruptedError is a call that ended while nothing was on its way: before
 // it, or between two attempts. last is what the last attempt met.
@@ -236,18 +237,22 @@ type interruptedError struct {
 }
 
 func (e *interruptedError) Error() string {
-	s := fmt.Sprintf("ambient: %s %s: %s", e.record.method, e.record.route, ownText(e.by))
+	call := fmt.Sprintf("ambient: %s %s: ", e.record.method, e.record.route)
 	if e.last == nil {
-		return s + " before anything was sent"
+		return call + innerText(e.by) + " before anything was sent"
 	}
-	return s + " while waiting after: " + e.last.Error()
+	last := strings.TrimPrefix(e.last.Error(), call)
+	if _, ended := e.by.(*contextEnd); ended || !isOwn(e.by) {
+		return call + innerText(e.by) + " while waiting after " + last
+	}
+	return call + last + "; then " + innerText(e.by)
 }
 
 func (e *interruptedError) Unwrap() []error {
 	if e.last == nil {
-		return []error{e.by}
+		return []error{safe(e.by)}
 	}
-	return []error{e.by, e.last}
+	return []error{safe(e.by), e.last}
 }
 
 func (e *interruptedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
@@ -255,16 +260,40 @@ func (e *interruptedError) MarshalText() ([]byte, error)  { return []byte(e.Erro
 
 // ownText prints an error of this package as it is and any other in safe words.
 func ownText(err error) string {
-	if own, ok := err.(fmt.Formatter); ok {
-		if e, ok := own.(error); ok {
-			return e.Error()
-		}
+	if isOwn(err) {
+		return err.Error()
 	}
 	return scrub.Text(err)
+}
+
+// innerText is ownText inside of another error's.
+func innerText(err error) string { return strings.TrimPrefix(ownText(err), "ambient: ") }
+
+// isOwn reports whether err is of this package, so that its text is safe. It is
+// a list, because no method tells: others embed our types and change the text.
+func isOwn(err error) bool {
+	switch err.(type) {
+	case *APIError, *BadRequestError, *UnauthorizedError, *ForbiddenError, *NotFoundError, *ConflictError, *ValidationError,
+		*RateLimitError, *InternalServerError, *BadGatewayError, *ServiceUnavailableError, *GatewayTimeoutError,
+		*NetworkError, *DecodeError, *RequestError, *AudioError, *WaitError, *interruptedError, *contextEnd,
+		*TranscriptionFailedError, *TranscriptionIncompleteError, *ScribeFailedError:
+		return true
+	}
+	return false
+}
+
+// safe returns an error of this package as it is and any other scrubbed.
+func safe(err error) error {
+	if isOwn(err) {
+		return err
+	}
+	return scrub.Error(err)
 }
 
 // A contextEnd is a context's error together with its cause.
 type contextEnd struct{ err, cause error }
 
-func (e *contextEnd) Error() string   { return e.err.Error() }
-func (e *contextEnd) Unwrap() []error { return []error{e.err, scrub.Error(e.cause)} }
+func (e *contextEnd) Error() string                 { return scrub.Text(e.err) }
+func (e *contextEnd) Unwrap() []error               { return []error{safe(e.err), safe(e.cause)} }
+func (e *contextEnd) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *contextEnd) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }

@@ -3,6 +3,7 @@ package ambient
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -16,7 +17,7 @@ const (
 	EventLimitClosed       EventKind = "limit_closed"       // all calls of the client wait for the rate limit: Wait, Waiting
 	EventLimitOpened       EventKind = "limit_opened"       // they go on: Waiting
 	EventToken             EventKind = "token"              // a token was fetched, or was not: Err
-	EventPoll              EventKind = "poll"               // a job was looked at: ID, Status, Wait until the next time, Err
+	EventPoll              EventKind = "poll"               // a job was looked at: ID, Status, Number, Wait until the next time, Err
 	EventUnknownStatus     EventKind = "unknown_status"     // a job is in a state this SDK does not know: ID, Status
 	EventAudioFormat       EventKind = "audio_format"       // audio is not what the API documents, or what it claims to be: Note
 	EventPossibleDuplicate EventKind = "possible_duplicate" // a submit succeeded after an attempt that may have been taken too: Number
@@ -31,7 +32,7 @@ type Event struct {
 	Method    string
 	Route     string // with ids, without a query
 	RequestID string
-	Number    int // of the attempt, counted from 1
+	Number    int // of the attempt or poll, counted from 1
 	Attempt   Attempt
 	Wait      time.Duration
 	Waiting   int    // calls in line
@@ -39,6 +40,22 @@ type Event struct {
 	Status    string // of a job; words that no API English has are masked
 	Note      string // in this SDK's words
 	Err       error  // one of this package's, safe to print
+}
+
+// Endpoint returns the method and route with {id} for each id, such as
+// "GET /transcribe/{id}": a label for metrics. It is empty for events that belong
+// to no call.
+func (e Event) Endpoint() string {
+	if e.Route == "" {
+		return ""
+	}
+	segments := strings.Split(e.Route, "/")
+	for i, s := range segments {
+		if s != "" && strings.Trim(s, "0123456789") == "" {
+			segments[i] = "{id}"
+		}
+	}
+	return e.Method + " " + strings.Join(segments, "/")
 }
 
 // emit tells the observers. It costs nothing without one.
@@ -99,7 +116,11 @@ func attrsOf(e Event) []slog.Attr {
 	add(e.Method != "", slog.String("method", e.Method))
 	add(e.Route != "", slog.String("route", e.Route))
 	add(e.RequestID != "", slog.String("request_id", e.RequestID))
-	add(e.Number > 0, slog.Int("attempt", e.Number))
+	if e.Kind == EventPoll {
+		add(true, slog.Int("poll", e.Number))
+	} else {
+		add(e.Number > 0, slog.Int("attempt", e.Number))
+	}
 	if e.Kind == EventAttempt {
 		add(e.Attempt.StatusCode > 0, slog.Int("status", e.Attempt.StatusCode))
 		add(true, slog.Duration("duration", e.Attempt.Duration))

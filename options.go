@@ -26,10 +26,10 @@ func refuse(field, problem string) error { return &RequestError{Field: field, Pr
 // are read; of several the last wins.
 func WithCredentials(username, password string) Option {
 	return func(c *core) error {
+		c.tokens = newPasswordSource(c, func(context.Context) (string, string, error) { return username, password, nil })
 		if username == "" || password == "" {
 			return refuse("WithCredentials", "user name and password are both required")
 		}
-		c.tokens = newPasswordSource(c, func(context.Context) (string, string, error) { return username, password, nil })
 		return nil
 	}
 }
@@ -38,10 +38,10 @@ func WithCredentials(username, password string) Option {
 // the token: for vaults and for passwords that are rotated.
 func WithCredentialsFunc(f func(context.Context) (username, password string, err error)) Option {
 	return func(c *core) error {
+		c.tokens = newPasswordSource(c, f)
 		if f == nil {
 			return refuse("WithCredentialsFunc", "the function is nil")
 		}
-		c.tokens = newPasswordSource(c, f)
 		return nil
 	}
 }
@@ -49,10 +49,10 @@ func WithCredentialsFunc(f func(context.Context) (username, password string, err
 // WithToken sets a bearer token that the caller renews. The SDK cannot.
 func WithToken(token string) Option {
 	return func(c *core) error {
-		if token == "" || strings.ContainsAny(token, " \r\n") {
-			return refuse("WithToken", "the token is empty or has a space or line break in it")
-		}
 		c.tokens = staticToken{NewToken(token, time.Time{})}
+		if token == "" || strings.Contains(token, " ") || !isHeaderValue(token) {
+			return refuse("WithToken", "the token is empty, or has a space or control character in it")
+		}
 		return nil
 	}
 }
@@ -61,6 +61,7 @@ func WithToken(token string) Option {
 func WithTokenSource(ts TokenSource) Option {
 	return func(c *core) error {
 		if ts == nil {
+			c.tokens = staticToken{} // what is wrong is not that none was given
 			return refuse("WithTokenSource", "the token source is nil")
 		}
 		c.tokens = ts
@@ -95,7 +96,9 @@ func isLoopback(host string) bool {
 
 // WithHTTPClient sets the HTTP client to send with. It is copied and never
 // changed: its Transport and Jar are used, its Timeout, if any, bounds each
-// attempt, and redirects are not followed whatever its CheckRedirect says.
+// attempt, and redirects are not followed whatever its CheckRedirect says. Start
+// a Transport of your own from a clone of http.DefaultTransport, which has
+// timeouts and HTTP/2, and raise its MaxIdleConnsPerHost of 2.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *core) error {
 		if client == nil {
@@ -106,15 +109,16 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithHeader sets a header on every call.
+// WithHeader sets a header on every call, the token call included. Accept may be
+// replaced; headers that the SDK needs to set are refused.
 func WithHeader(key, value string) Option {
 	return func(c *core) error {
 		key = textproto.CanonicalMIMEHeaderKey(key)
 		switch {
 		case key == "" || strings.Trim(key, tokenChars) != "":
 			return refuse("WithHeader", "the name is not a header name")
-		case strings.ContainsAny(value, "\r\n\x00"):
-			return refuse("WithHeader", "the value has a line break in it")
+		case !isHeaderValue(value):
+			return refuse("WithHeader", "the value has a line break or other control character in it")
 		case key == "Authorization":
 			return refuse("WithHeader", "use WithToken or WithTokenSource for Authorization")
 		case key == "User-Agent" || key == "Content-Type" || key == "Content-Length" || key == "Host" || key == "Expect" || key == "Transfer-Encoding":
@@ -123,6 +127,12 @@ func WithHeader(key, value string) Option {
 		c.header.Set(key, value)
 		return nil
 	}
+}
+
+// isHeaderValue reports whether v has no control character but tabs, RFC 9110
+// section 5.5.
+func isHeaderValue(v string) bool {
+	return strings.IndexFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) < 0
 }
 
 // tokenChars are the characters of a header name, RFC 9110 section 5.6.2.
@@ -227,7 +237,7 @@ func WithResponseTimeout(d time.Duration) Option {
 // product in the User-Agent header.
 func WithUserAgent(product string) Option {
 	return func(c *core) error {
-		if product == "" || strings.ContainsAny(product, "\r\n\x00") {
+		if product == "" || !isHeaderValue(product) {
 			return refuse("WithUserAgent", "must be text on one line such as clinic-sync/2.1")
 		}
 		c.header.Set("User-Agent", product+" "+userAgent)

@@ -23,3 +23,30 @@ func formatText(s fmt.State, verb rune, text string) {
 		fmt.Fprintf(s, "%"+string(verb), text)
 	}
 }
+
+// A client and its services hold headers and credentials, into which fmt looks
+// for a verb that it finds wrong.
+
+func (Client) Format(s fmt.State, verb rune) { formatText(s, verb, "Client") }
+func (TranscriptionsService) Format(s fmt.State, verb rune) {
+	formatText(s, verb, "TranscriptionsService")
+}
+func (ScribesService) Format(s fmt.State, verb rune) { formatText(s, verb, "ScribesService") }
+
+// hidden keeps a value two pointers away: fmt prints the unexported fields of
+// other people's types without asking, and for a verb that it finds wrong it
+// follows one pointer.
+type hidden[T any] struct{ p **T }
+
+func hide[T any](v T) hidden[T] {
+	p := &v
+	return hidden[T]{&p}
+}
+
+// get returns the value, nil for none.
+func (h hidden[T]) get() *T {
+	if h.p == nil {
+		return nil
+	}
+	return *h.p
+}

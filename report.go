@@ -21,11 +21,11 @@ func SupportReport(err error) string {
 	if err == nil {
 		return "No error.\n"
 	}
-	fmt.Fprintf(&b, "Error:      %s\n", ownText(err))
-	if wait, ok := errors.AsType[*WaitError](err); ok {
+	fmt.Fprintf(&b, "Error:      %s\n", ownText(firstOwn(err)))
+	if wait, ok := errors.AsType[*WaitError](err); ok && wait != nil {
 		fmt.Fprintf(&b, "Job:        %d\n", wait.ID)
 	}
-	if api, ok := errors.AsType[*APIError](err); ok && api.record != nil {
+	if api, ok := errors.AsType[*APIError](err); ok && api != nil && api.record != nil {
 		reportAnswer(&b, api)
 	}
 	if r := recordOf(err); r != nil {
@@ -33,6 +33,19 @@ func SupportReport(err error) string {
 	}
 	fmt.Fprintf(&b, "SDK:        %s\n", userAgent)
 	return b.String()
+}
+
+// firstOwn is the error of this package that the caller has wrapped, else err.
+func firstOwn(err error) error {
+	first := err
+	anyError(err, func(err error) bool {
+		if isOwn(err) {
+			first = err
+			return true
+		}
+		return false
+	})
+	return first
 }
 
 // reportAnswer writes what the server said.
@@ -48,22 +61,32 @@ func reportAnswer(b *strings.Builder, e *APIError) {
 	}
 	for _, name := range reportedHeaders {
 		for _, v := range e.Header[name] {
-			fmt.Fprintf(b, "Header:     %s: %s\n", name, headerText(v))
+			fmt.Fprintf(b, "Header:     %s: %s\n", name, mask.Text(v))
+		}
+	}
+	for _, name := range reportedNumbers {
+		for _, v := range e.Header[name] {
+			fmt.Fprintf(b, "Header:     %s: %s\n", name, numberText(v))
 		}
 	}
 	fmt.Fprintf(b, "Body:       %d bytes\n", len(e.body))
 }
 
-// reportedHeaders are the response headers that help to find an error and hold
-// no data of the call.
-var reportedHeaders = []string{
-	"Date", "Content-Type", "Content-Length", "Server", "Via", "Retry-After",
-	"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-Rate-Limit-Reset",
-	"Ratelimit", "Ratelimit-Policy", "Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset",
-}
+// The response headers that help to find an error and hold no data of the call:
+// those of words, and those of numbers and dates.
+var (
+	reportedHeaders = []string{"Content-Type", "Server", "Via"}
+	reportedNumbers = []string{
+		"Content-Length", "Date", "Retry-After",
+		"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset",
+		"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset",
+		"Ratelimit", "Ratelimit-Policy", "Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset",
+	}
+)
 
-// headerText shows dates as they are, and of other values what the mask passes.
-func headerText(v string) string {
+// numberText shows dates and numbers as they are, and of other values what the
+// mask passes.
+func numberText(v string) string {
 	if t, err := http.ParseTime(v); err == nil {
 		return t.UTC().Format(http.TimeFormat)
 	}
@@ -98,18 +121,7 @@ func reportRequest(b *strings.Builder, r *record) {
 func recordOf(err error) *record {
 	var r *record
 	anyError(err, func(err error) bool {
-		switch e := err.(type) {
-		case *APIError:
-			r = e.record
-		case *NetworkError:
-			r = e.record
-		case *DecodeError:
-			r = e.record
-		case *AudioError:
-			r = e.record
-		case *interruptedError:
-			r = e.record
-		}
+		r = recordIn(err)
 		return r != nil
 	})
 	return r

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
@@ -24,14 +23,15 @@ const submissionKey = "_submission"
 
 func isNull(v json.RawMessage) bool { return v[0] == 'n' }
 
-// takeID takes a positive integer. It reports whether v was one, or null.
+// takeID takes a positive integer, and null as none. It reports whether v was
+// one of the two.
 func takeID(dst *int64, v json.RawMessage) bool {
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	if err == nil && n > 0 {
 		*dst = n
 		return true
 	}
-	return false
+	return isNull(v)
 }
 
 // takeString takes a string, and null as none.
@@ -47,7 +47,7 @@ func takeString[S ~string](dst *S, v json.RawMessage) bool {
 }
 
 // takeTime takes a time in RFC 3339, and null as none. A time without a zone,
-// as Python writes it, is taken as UTC.
+// as Python writes it, is taken as UTC; a space in place of the T will do.
 func takeTime(dst *time.Time, v json.RawMessage) bool {
 	if isNull(v) {
 		return true
@@ -56,14 +56,29 @@ func takeTime(dst *time.Time, v json.RawMessage) bool {
 		return false
 	}
 	text := jsonobject.Text(v)
-	if dst.UnmarshalText(text) == nil {
-		return true
+	if bytes.IndexByte(text, ' ') >= 0 {
+		text = bytes.Replace(text, []byte(" "), []byte("T"), 1)
 	}
-	t, err := time.Parse("2006-01-02T15:04:05.999999999", strings.Replace(string(text), " ", "T", 1))
-	if err != nil {
-		return false
+	var t time.Time
+	if err := t.UnmarshalText(text); err != nil {
+		if t, err = time.Parse("2006-01-02T15:04:05.999999999", string(text)); err != nil {
+			return false
+		}
+	}
+	if _, offset := t.Zone(); offset <= -24*3600 || offset >= 24*3600 {
+		return false // time.Time reads it and then does not marshal
 	}
 	*dst = t
+	return true
+}
+
+// takeSubmission takes what a submission marshals to.
+func takeSubmission[S any](dst **S, v json.RawMessage) bool {
+	var sub *S
+	if json.Unmarshal(v, &sub) != nil {
+		return false
+	}
+	*dst = sub
 	return true
 }
 

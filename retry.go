@@ -93,7 +93,7 @@ func (c *call) judge(r wire.Report) (verdict, error) {
 func (c *call) judgeStatus(r wire.Report) verdict {
 	switch r.Status {
 	case http.StatusUnauthorized:
-		if c.gate != c.tokenGate && c.renewed.secret == nil {
+		if c.gate != c.tokenGate && c.renewed.Value() == "" {
 			return renewToken
 		}
 	case http.StatusTooManyRequests:

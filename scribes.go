@@ -90,7 +90,7 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 	case len(r.Audio) == 0 && len(r.Transcripts) == 0:
 		return nil, refuse("audio_files", "audio or transcripts are required")
 	}
-	u := s.core.newUpload("/scribe", opts, r.TemplateIDs...)
+	u := s.core.newUpload(ctx, "/scribe", opts, r.TemplateIDs...)
 	for _, id := range r.TemplateIDs {
 		if id < 1 {
 			return nil, refuse("template_ids", "each must be 1 or more")
@@ -118,7 +118,7 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 	case len(audio) == 0:
 		return nil, refuse("audio_files", "at least one is required")
 	}
-	u := s.core.newUpload("/scribe/"+strconv.FormatInt(id, 10)+"/regenerate/audio", opts, id)
+	u := s.core.newUpload(ctx, "/scribe/"+strconv.FormatInt(id, 10)+"/regenerate/audio", opts, id)
 	u.audio("audio_files", audio...)
 	return submitScribe(ctx, u, id)
 }
@@ -180,11 +180,10 @@ func (s *Scribe) state() jobState {
 }
 
 func (s *ScribeSubmission) accept(body []byte, id int64) string {
-	var ok bool
 	for name, v := range jsonobject.Members(body) {
 		switch string(name) {
 		case "scribe_id":
-			ok = takeID(&s.ID, v)
+			takeID(&s.ID, v)
 		case "status":
 			takeString(&s.Status, v)
 		case "submitted_at":
@@ -192,7 +191,7 @@ func (s *ScribeSubmission) accept(body []byte, id int64) string {
 		}
 	}
 	switch {
-	case !ok:
+	case s.ID == 0:
 		return "no scribe_id"
 	case id != 0 && s.ID != id:
 		return "about another scribe"
@@ -224,7 +223,7 @@ func (s *Scribe) parse(body []byte) {
 		case "submitted_at":
 			ok = takeTime(&s.SubmittedAt, v)
 		case submissionKey:
-			ok = json.Unmarshal(v, &s.Submission) == nil
+			ok = takeSubmission(&s.Submission, v)
 		}
 		if !ok {
 			keepExtra(&s.Extra, string(name), v)
@@ -235,8 +234,8 @@ func (s *Scribe) parse(body []byte) {
 // MarshalJSON writes the scribe as the API does, the unknown fields included.
 func (s Scribe) MarshalJSON() ([]byte, error) {
 	m := resultJSON(s.Extra)
-	m.set("scribe_id", s.ID, true)
-	m.set("status", s.Status, true)
+	m.set("scribe_id", s.ID, s.ID != 0)
+	m.set("status", s.Status, s.Status != "")
 	m.set("submitted_at", s.SubmittedAt, !s.SubmittedAt.IsZero())
 	m.set(submissionKey, s.Submission, s.Submission != nil)
 	return m.marshal()

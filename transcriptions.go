@@ -93,7 +93,7 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	if r == nil {
 		return nil, refuse("request", "is nil")
 	}
-	u := s.core.newUpload("/transcribe", opts)
+	u := s.core.newUpload(ctx, "/transcribe", opts)
 	u.audio("audio_file", r.Audio)
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
 	var sub TranscriptionSubmission
@@ -157,16 +157,15 @@ func (t *Transcription) state() jobState {
 }
 
 func (s *TranscriptionSubmission) accept(body []byte) string {
-	var ok bool
 	for name, v := range jsonobject.Members(body) {
 		switch string(name) {
 		case "transcription_id":
-			ok = takeID(&s.ID, v)
+			takeID(&s.ID, v)
 		case "submitted_at":
 			takeTime(&s.SubmittedAt, v)
 		}
 	}
-	if !ok {
+	if s.ID == 0 {
 		return "no transcription_id"
 	}
 	return ""
@@ -200,7 +199,7 @@ func (t *Transcription) parse(body []byte) {
 		case "error_message":
 			ok = takeString(&t.ErrorMessage, v)
 		case submissionKey:
-			ok = json.Unmarshal(v, &t.Submission) == nil
+			ok = takeSubmission(&t.Submission, v)
 		}
 		if !ok {
 			keepExtra(&t.Extra, string(name), v)
@@ -212,8 +211,8 @@ func (t *Transcription) parse(body []byte) {
 // included.
 func (t Transcription) MarshalJSON() ([]byte, error) {
 	m := resultJSON(t.Extra)
-	m.set("id", t.ID, true)
-	m.set("task_status", t.Status, true)
+	m.set("id", t.ID, t.ID != 0)
+	m.set("task_status", t.Status, t.Status != "")
 	m.set("raw_text", t.RawText, t.RawText != "")
 	m.set("created_at", t.CreatedAt, !t.CreatedAt.IsZero())
 	m.set("updated_at", t.UpdatedAt, !t.UpdatedAt.IsZero())

@@ -21,19 +21,16 @@ type upload struct {
 }
 
 // newUpload begins a submit. ids are those that errors may show.
-func (c *core) newUpload(route string, opts []CallOption, ids ...int64) *upload {
+func (c *core) newUpload(ctx context.Context, route string, opts []CallOption, ids ...int64) *upload {
 	call := c.newCall(http.MethodPost, route, opts)
-	call.ids = ids
+	call.ctx, call.ids = ctx, ids
 	return &upload{call: call, form: form.NewBuilder()}
 }
 
 func (u *upload) audio(field string, audio ...Audio) {
 	for _, a := range audio {
-		if u.err != nil {
-			return
-		}
 		u.n++
-		part, warning, err := a.part(field, u.n)
+		part, warning, err := u.look(field, a)
 		if err != nil {
 			u.err = err
 			return
@@ -45,8 +42,30 @@ func (u *upload) audio(field string, audio ...Audio) {
 	}
 }
 
+// look makes the audio a part. Its first bytes are read, for which a source may
+// block for ever: the call ends with its context, the goroutine with the Read.
+func (u *upload) look(field string, a Audio) (part form.File, warning string, err error) {
+	looked, n := make(chan struct{}), u.n
+	var p form.File
+	var w string
+	var e error
+	go func() {
+		defer close(looked)
+		p, w, e = a.part(field, n)
+	}()
+	select {
+	case <-looked:
+		return p, w, e
+	case <-u.call.ctx.Done():
+		return part, "", u.call.interrupted()
+	}
+}
+
 // patient adds the fields that say whose visit it was.
 func (u *upload) patient(name string, dateOfService time.Time, additional any) {
+	if u.err != nil {
+		return
+	}
 	if name != "" {
 		u.form.Field("patient_name", name)
 	}

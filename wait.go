@@ -100,6 +100,8 @@ func (w *waiter[T]) follow(ctx context.Context, k *watch) (T, error) {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil { // also where both are so
 			var none T
 			return none, k.ended(contextError(ctx))
 		}

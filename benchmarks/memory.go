@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 )
 
-const (
-	uploadSize    = 500e6
-	uploadTimeout = 2 * time.Minute // of one child process; some ten times what the slowest needs
-)
+const uploadSize = 500e6
 
 // An uploadResult is what one client needed for one kind of upload.
 type uploadResult struct {
@@ -24,7 +20,7 @@ type uploadResult struct {
 
 type uploadRuns struct {
 	peakMiB, seconds sample
-	err              string // of the last run that failed
+	failed           bool // the call ended with an error
 }
 
 // measureUploads uploads a sparse file of 500 MB, each time from a process of
@@ -46,43 +42,52 @@ func measureUploads(list []uploader, rounds int) ([]uploadResult, error) {
 		for i, u := range list {
 			r := &results[i]
 			r.uploader = u
+			if round > 0 && !u.streams {
+				continue // a minute of copying, to learn the same again
+			}
 			if err := r.plain.add(s, u, path, false); err != nil {
 				return nil, err
 			}
-			// The second upload says nothing new about time, so once is enough.
-			if round == 0 {
-				if err := r.after503.add(s, u, path, true); err != nil {
-					return nil, err
-				}
+			if round > 0 {
+				continue // nor is there more to learn about time from this one
+			}
+			if err := r.after503.add(s, u, path, true); err != nil {
+				return nil, err
 			}
 		}
 	}
 	return results, nil
 }
 
+// makeSparse makes a file of zeros and reads it once, so that the first client
+// to read it finds it in the system's cache as the others do.
 func makeSparse(path string, size int64) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return f.Truncate(size)
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, f)
+	return err
 }
 
 // add runs one child and adds what it tells. An upload that fails is a result;
 // one that claims success without all bytes having arrived is not.
 func (r *uploadRuns) add(s *sink, u uploader, path string, with503 bool) error {
 	s.begin(with503)
-	report, err := runChild(u.name, s.url, path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", u.name, err)
+	var report childReport
+	if err := runChild(&report, "-child", "upload", "-child-name", u.name, "-child-url", s.url, "-child-file", path); err != nil {
+		return err
 	}
-	if report.Err != "" {
-		r.err = report.Err
+	if report.Failed {
+		r.failed = true
 		return nil
 	}
-	if arrived := s.lastBody(); arrived < uploadSize {
-		return fmt.Errorf("%s: reported success with %d bytes at the server", u.name, arrived)
+	if taken := s.taken(); taken < uploadSize {
+		return fmt.Errorf("%s: reported success, and the server has taken %d bytes", u.name, taken)
 	}
 	r.peakMiB = append(r.peakMiB, float64(report.PeakBytes)/(1<<20))
 	r.seconds = append(r.seconds, report.Seconds)
@@ -93,38 +98,18 @@ func (r *uploadRuns) add(s *sink, u uploader, path string, with503 bool) error {
 type childReport struct {
 	PeakBytes int64
 	Seconds   float64
-	Err       string
+	Failed    bool
 }
 
-func runChild(name, url, path string) (childReport, error) {
-	var report childReport
-	self, err := os.Executable()
-	if err != nil {
-		return report, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), uploadTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, self, "-child", name, "-child-url", url, "-child-file", path)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return report, err
-	}
-	return report, json.Unmarshal(out.Bytes(), &report)
-}
-
-// beChild makes one upload and reports on it.
-func beChild(name, url, path string) error {
+// beUploader makes one upload, prints a report and ends.
+func beUploader(name, url, path string) error {
 	for _, u := range uploaders() {
 		if u.name != name {
 			continue
 		}
 		start := time.Now()
 		err := u.upload(context.Background(), url, path)
-		report := childReport{Seconds: time.Since(start).Seconds(), PeakBytes: peakMemory()}
-		if err != nil {
-			report.Err = err.Error()
-		}
+		report := childReport{Seconds: time.Since(start).Seconds(), PeakBytes: peakMemory(), Failed: err != nil}
 		return json.NewEncoder(os.Stdout).Encode(report)
 	}
 	return fmt.Errorf("no client %q", name)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/AssemblyAI/assemblyai-go-sdk"
@@ -106,18 +107,31 @@ func failsafe(attempts int) *http.Client {
 	return &http.Client{Transport: failsafehttp.NewRoundTripper(manyIdle(), policy)}
 }
 
-// restyClient retries what resty's documentation shows: 429 and 5xx. resty
-// follows Retry-After by itself, within the maximum wait.
+// restyClient retries what resty's documentation shows, 429 and 5xx, and follows
+// Retry-After through the hook that is there for it; resty cuts the wait to its
+// maximum.
 func restyClient(base string, retries int) *resty.Client {
 	return resty.New().
+		SetLogger(silent{}).
 		SetBaseURL(base).
 		SetRetryCount(retries).
 		SetRetryWaitTime(250 * time.Millisecond).
 		SetRetryMaxWaitTime(30 * time.Second).
+		SetRetryAfter(func(_ *resty.Client, r *resty.Response) (time.Duration, error) {
+			seconds, _ := strconv.Atoi(r.Header().Get("Retry-After"))
+			return time.Duration(seconds) * time.Second, nil // 0 is resty's own backoff
+		}).
 		AddRetryCondition(func(r *resty.Response, err error) bool {
 			return err != nil || r.StatusCode() == http.StatusTooManyRequests || r.StatusCode() >= 500
 		})
 }
+
+// silent keeps resty from logging each failed request to standard error.
+type silent struct{}
+
+func (silent) Errorf(string, ...any) {}
+func (silent) Warnf(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}
 
 // manyIdle keeps a connection for each of the 64 goroutines of the rate limit
 // row, so that nobody is slowed by net/http's default of two.

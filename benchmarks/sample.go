@@ -34,3 +34,21 @@ func (s sample) text(decimals int) string {
 	}
 	return fmt.Sprintf("%s (%s–%s)", format(s.median()), least, greatest)
 }
+
+func (s sample) mean() float64 {
+	sum := 0.0
+	for _, v := range s {
+		sum += v
+	}
+	return sum / float64(max(len(s), 1))
+}
+
+// over is how much of another sample's figure this is, round by round: what else
+// ran on the machine in a round slowed both.
+func (s sample) over(other sample) sample {
+	var ratios sample
+	for i := range min(len(s), len(other)) {
+		ratios = append(ratios, s[i]/other[i])
+	}
+	return ratios
+}

@@ -14,8 +14,8 @@ type sink struct {
 	server *http.Server
 
 	mu   sync.Mutex
-	fail bool // the next upload
-	last int64
+	fail bool  // the next upload
+	last int64 // bytes of the last upload that was answered with success
 }
 
 func startSink() *sink {
@@ -35,7 +35,7 @@ func (s *sink) begin(with503 bool) {
 	s.fail, s.last = with503, 0
 }
 
-func (s *sink) lastBody() int64 {
+func (s *sink) taken() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last
@@ -50,7 +50,10 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	fail := s.fail
-	s.fail, s.last = false, n
+	s.fail = false
+	if !fail {
+		s.last = n
+	}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	switch {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -19,6 +18,7 @@ import (
 // An uploader sends a file in the way that its documentation shows first.
 type uploader struct {
 	name, note string
+	streams    bool // it does not hold the file in memory
 	upload     func(ctx context.Context, url, path string) error
 }
 
@@ -29,15 +29,15 @@ const (
 
 func uploaders() []uploader {
 	return []uploader{
-		{nameOurs, "form; repeats after a 503", uploadOurs},
-		{nameNetHTTP, "form, streamed with a known length", uploadByHand},
-		{nameRetryableReader, "form as an io.Reader, which it buffers to be able to repeat it", uploadRetryableReader},
-		{nameRetryableFunc, "form made anew for each attempt, as its documentation advises for large bodies", uploadRetryableFunc},
-		{nameOpenAI, "form", uploadOpenAI},
-		{nameStripe, "form", uploadStripe},
-		{nameResty, "form", uploadResty},
-		{nameGitHub, "bare file", uploadGitHub},
-		{nameAssembly, "bare file", uploadAssembly},
+		{nameOurs, "form; repeats after a 503", true, uploadOurs},
+		{nameNetHTTP, "form, streamed with a known length; no retry", true, uploadByHand},
+		{nameRetryableFunc, "form made anew for each attempt, as its documentation advises for large bodies", true, uploadRetryableFunc},
+		{nameRetryableReader, "form as an io.Reader, which it buffers to be able to repeat it", false, uploadRetryableReader},
+		{nameGitHub, "bare file; no retry", true, uploadGitHub},
+		{nameAssembly, "bare file; no retry", true, uploadAssembly},
+		{nameOpenAI, "form", false, uploadOpenAI},
+		{nameStripe, "form", false, uploadStripe},
+		{nameResty, "form", false, uploadResty},
 	}
 }
 
@@ -117,11 +117,10 @@ func checkUpload(resp *http.Response, err error) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d", resp.StatusCode)
+	var submission struct {
+		ID int64 `json:"transcription_id"`
 	}
-	return nil
+	return decode(resp, &submission)
 }
 
 func uploadOpenAI(ctx context.Context, url, path string) error {
@@ -150,7 +149,7 @@ func uploadStripe(ctx context.Context, url, path string) error {
 func uploadResty(ctx context.Context, url, path string) error {
 	resp, err := restyClient(url, 3).R().SetContext(ctx).SetFile("audio_file", path).Post("/transcribe")
 	if err == nil && resp.IsError() {
-		err = fmt.Errorf("status %d", resp.StatusCode())
+		err = statusError(resp.StatusCode())
 	}
 	return err
 }

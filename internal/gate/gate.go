@@ -57,7 +57,8 @@ type Gate struct {
 
 	timer   *time.Timer
 	shownTo time.Time // the latest opening that the queue was checked against
-	changes []Change
+	changes []Change  // not yet told
+	woken   []*waiter // settled, and not yet awake
 }
 
 // A Change is a closing or opening of the gate.
@@ -85,15 +86,19 @@ type Outcome struct {
 	Info     limits.Info // of the answer
 }
 
-// unlock ends a critical section and tells what changed in it.
+// unlock ends a critical section, tells what changed in it, and only then wakes
+// who may go on: what a caller is told of its own call comes before its end.
 func (g *Gate) unlock() {
-	changes := g.changes
-	g.changes = nil
+	changes, woken := g.changes, g.woken
+	g.changes, g.woken = nil, nil
 	g.mu.Unlock()
 	if g.notify != nil {
 		for _, c := range changes {
 			g.notify(c)
 		}
+	}
+	for _, w := range woken {
+		close(w.verdict)
 	}
 }
 
@@ -145,7 +150,7 @@ func (g *Gate) learn(info limits.Info, now time.Time) {
 // refuse closes the gate, unless the refused request was on its way before the
 // last closing and so says nothing new.
 func (g *Gate) refuse(t Ticket, info limits.Info, now time.Time) {
-	if t.at.Before(g.closedAt) {
+	if !t.at.After(g.closedAt) {
 		return
 	}
 	g.refusals++
@@ -188,7 +193,7 @@ func (g *Gate) dispatch(now time.Time) {
 			return
 		}
 		w := g.queue.Remove(g.queue.Front()).(*waiter)
-		w.grant(g.issue(now))
+		g.settle(w, g.issue(now), nil)
 	}
 }
 

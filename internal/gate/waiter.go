@@ -28,7 +28,8 @@ type waiter struct {
 	deadline bool      // latest is the context's
 	patient  bool      // it waits for time to pass
 
-	verdict chan struct{} // closed when one of these is set
+	settled bool          // ticket or err is set
+	verdict chan struct{} // closed some time after that
 	ticket  Ticket
 	err     error
 }
@@ -58,14 +59,11 @@ func (w *waiter) outlast(opens time.Time) error {
 	return nil
 }
 
-func (w *waiter) grant(t Ticket) {
-	w.ticket = t
-	close(w.verdict)
-}
-
-func (w *waiter) refuse(err error) {
-	w.err = err
-	close(w.verdict)
+// settle ends a wait. The waiter is woken by unlock, after what changed has been
+// told.
+func (g *Gate) settle(w *waiter, t Ticket, err error) {
+	w.ticket, w.err, w.settled = t, err, true
+	g.woken = append(g.woken, w)
 }
 
 // line puts a waiter in its place by order of arrival: a call that was refused
@@ -87,7 +85,7 @@ func (g *Gate) sendAway(opens time.Time) {
 		w := e.Value.(*waiter)
 		if err := w.outlast(opens); err != nil {
 			g.queue.Remove(e)
-			w.refuse(err)
+			g.settle(w, Ticket{}, err)
 		}
 	}
 }
@@ -111,14 +109,12 @@ func (g *Gate) wait(ctx context.Context, w *waiter) (Ticket, error) {
 	}
 	g.mu.Lock()
 	defer g.unlock()
-	select {
-	case <-w.verdict: // it came while leaving: the next in line has it
-		if w.err == nil {
-			g.inFlight--
-			g.dispatch(time.Now())
-		}
-	default:
+	switch {
+	case !w.settled:
 		g.queue.Remove(w.place)
+	case w.err == nil: // a ticket came while leaving: the next in line has it
+		g.inFlight--
+		g.dispatch(time.Now())
 	}
 	return Ticket{}, left
 }

@@ -142,6 +142,7 @@ func TestOrder(t *testing.T) {
 		}
 		join(0, &first)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Len(b, went, 20)
 		assert.True(b, slices.IsSorted(went), "%v", went)
 	})
@@ -176,34 +177,32 @@ func TestCancelledWaitersHarmNobody(t *testing.T) {
 		for range 50 {
 			assert.Less(b, <-done, 11*time.Second)
 		}
-		assert.Zero(b, b.inFlight)
-		assert.Zero(b, b.queue.Len())
+		b.idle()
 	})
 }
 
-// The same with cancels at the very moment of opening, of which some meet a
-// granted ticket.
-func TestCancelMeetsGrant(t *testing.T) {
-	for range 50 {
-		onBench(t, func(b *bench) {
-			b.open()
-			b.Leave(b.enter(), retryAfter(time.Second))
-			var wg sync.WaitGroup
-			for range 10 {
-				ctx, cancel := context.WithCancel(b.Context())
-				time.AfterFunc(time.Second, cancel)
-				wg.Go(func() {
-					if ticket, err := b.Enter(ctx, time.Hour, new(uint64)); err == nil {
-						b.Leave(ticket, good)
-					}
-				})
+// A ticket that comes while its waiter is leaving goes to the next in line.
+func TestCancelMeetsTicket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		b := &bench{T: t, start: time.Now()}
+		b.Gate = New(func(c Change) {
+			if !c.Closed { // between the ticket and its waiter
+				cancel()
+				assert.ErrorIs(t, <-left, context.Canceled)
 			}
-			wg.Wait()
-			assert.Zero(b, b.inFlight)
-			assert.Zero(b, b.queue.Len())
-			assert.Less(b, b.waits(good), time.Second)
 		})
-	}
+		b.open()
+		b.Leave(b.enter(), retryAfter(time.Second))
+		go func() {
+			_, err := b.Enter(ctx, time.Hour, new(uint64))
+			left <- err
+		}()
+		synctest.Wait()
+		assert.Less(t, b.waits(good), 2*time.Second)
+		b.idle()
+	})
 }
 
 // 10,000 calls at once, some of which give up, are served in the time that the
@@ -252,8 +251,7 @@ func TestTenThousandWaiters(t *testing.T) {
 		assert.GreaterOrEqual(b, served, 9000)
 		assert.LessOrEqual(b, refusals, 10)
 		assert.Less(b, b.since(), 12*time.Second)
-		assert.Zero(b, b.inFlight)
-		assert.Zero(b, b.queue.Len())
+		b.idle()
 	})
 	assert.LessOrEqual(t, runtime.NumGoroutine(), before+1)
 }

@@ -61,6 +61,8 @@ func TestRead(t *testing.T) {
 		{"X-RateLimit, epoch ms", []h{{"X-RateLimit-Limit", "100"}, {"X-RateLimit-Remaining", "3"}, {"X-RateLimit-Reset", epoch(in(12.345), time.Millisecond)}}, 100, 3, in(12.345), 0, time.Time{}},
 		{"X-RateLimit, delta", []h{{"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", "12"}}, -1, 0, in(12), 0, time.Time{}},
 		{"X-RateLimit, epoch with a fraction", []h{{"X-RateLimit-Reset", epoch(in(12), time.Second) + ".25"}}, -1, -1, in(12.25), 0, time.Time{}},
+		{"the largest span: a year is kept of it", []h{{"X-RateLimit-Reset", "899999999"}}, -1, -1, in(365 * 86400), 0, time.Time{}},
+		{"the smallest epoch: long past", []h{{"X-RateLimit-Reset", "900000000"}}, -1, -1, time.Unix(900000000, 0), 0, time.Time{}},
 		{"X-RateLimit, a date", []h{{"X-RateLimit-Reset", "Thu, 06 Nov 2025 14:06:00 GMT"}}, -1, -1, in(60), 0, time.Time{}},
 		{"X-Rate-Limit", []h{{"X-Rate-Limit-Limit", "5"}, {"X-Rate-Limit-Remaining", "1"}, {"X-Rate-Limit-Reset", "2"}}, 5, 1, in(2), 0, time.Time{}},
 		{"RateLimit", []h{{"RateLimit-Limit", "5"}, {"RateLimit-Remaining", "1"}, {"RateLimit-Reset", "2"}}, 5, 1, in(2), 0, time.Time{}},
@@ -163,10 +165,10 @@ func TestMalformedValuesAreIgnored(t *testing.T) {
 func TestSpansAreBounded(t *testing.T) {
 	year := 365 * 24 * time.Hour
 	for _, h := range []http.Header{
-		header([2]string{"Retry-After", "999999999"}),
-		header([2]string{"X-RateLimit-Reset", "999999999"}),
+		header([2]string{"Retry-After", "899999999"}),
+		header([2]string{"X-RateLimit-Reset", "899999999"}),
 		header([2]string{"X-RateLimit-Reset-Ms", "99999999999"}),
-		header([2]string{"RateLimit", `"a";r=0;t=999999999`}, [2]string{"RateLimit-Policy", `"a";q=1;w=99999999999999`}),
+		header([2]string{"RateLimit", `"a";r=0;t=899999999`}, [2]string{"RateLimit-Policy", `"a";q=1;w=99999999999999`}),
 	} {
 		got := Read(h, now)
 		assert.False(t, later(got.Reset, got.RetryAfter).After(now.Add(year)), "%v", h)
@@ -193,4 +195,13 @@ func TestUntil(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, Info{RetryAfter: c.retryAfter, Reset: c.reset}.Until(), c.name)
 	}
+}
+
+func TestListsCanBeLeft(t *testing.T) {
+	n := 0
+	for range members("a;r=1, b;r=2") {
+		n++
+		break
+	}
+	assert.Equal(t, 1, n)
 }

@@ -58,11 +58,11 @@ func Text(s string, ids ...int64) string {
 	return strings.TrimSpace(b.String())
 }
 
-// isStatusText reports whether s is a status's own phrase, such as "Bad
-// Gateway", which has capitals that would be masked in other text.
+// isStatusText reports whether s is a status's own phrase, such as "Bad Gateway"
+// or "502 Bad Gateway", which has capitals that would be masked in other text.
 func isStatusText(s string) bool {
 	for code := 400; code < 600; code++ {
-		if phrase := http.StatusText(code); phrase != "" && s == phrase {
+		if phrase := http.StatusText(code); phrase != "" && strings.TrimPrefix(s, strconv.Itoa(code)+" ") == phrase {
 			return true
 		}
 	}
@@ -210,6 +210,9 @@ func cutPunctuation(s string) (string, string) {
 // vocabulary. A capital inside a sentence makes a name of a word, so it passes
 // only at the start of one, or all in capitals.
 func passes(word string, startsSentence bool) bool {
+	if vocabulary[word] {
+		return true
+	}
 	for part := range strings.FieldsFuncSeq(word, isJoint) {
 		lower := strings.ToLower(part)
 		if !isASCII(part) { // some foreign letters are small ASCII ones

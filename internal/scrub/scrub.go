@@ -33,7 +33,8 @@ func Error(err error) error {
 	if e, ok := err.(*scrubbed); ok {
 		return e
 	}
-	return &scrubbed{text: Text(err), err: err}
+	original := err // not &err, which would put every nil on the heap
+	return &scrubbed{text: Text(err), err: &original}
 }
 
 // isPlain is true of errors that are nothing but a fixed text.
@@ -54,12 +55,12 @@ func isPlain(err error) bool {
 // only the safe text.
 type scrubbed struct {
 	text string
-	err  error
+	err  *error // a pointer, since fmt looks into unexported fields, and past one pointer, for a verb that it finds wrong
 }
 
 func (e *scrubbed) Error() string                { return e.text }
 func (e *scrubbed) MarshalText() ([]byte, error) { return []byte(e.text), nil }
-func (e *scrubbed) Is(target error) bool         { return errors.Is(e.err, target) }
+func (e *scrubbed) Is(target error) bool         { return errors.Is(*e.err, target) }
 
 // Format keeps verbs that no error has, such as %d, from printing the original
 // field by field.
@@ -75,7 +76,7 @@ func (e *scrubbed) Format(s fmt.State, verb rune) {
 // As finds what errors.As finds in the original. Those that carry what must not
 // be shown are rebuilt without it.
 func (e *scrubbed) As(target any) bool {
-	if !errors.As(e.err, target) {
+	if !errors.As(*e.err, target) {
 		return false
 	}
 	switch found := target.(type) {
@@ -96,7 +97,7 @@ func (e *scrubbed) Timeout() bool {
 	t, ok := errors.AsType[interface {
 		error
 		Timeout() bool
-	}](e.err)
+	}](*e.err)
 	return ok && t.Timeout()
 }
 
@@ -150,7 +151,7 @@ func opText(e *net.OpError) string {
 		s += " " + mask.Text(e.Net)
 	}
 	if a, ok := e.Addr.(*net.TCPAddr); ok {
-		s += " " + a.AddrPort().String()
+		s += " " + a.String()
 	}
 	if errno, ok := errors.AsType[syscall.Errno](e.Err); ok {
 		return s + ": " + errno.Error()

@@ -25,6 +25,8 @@ type exchange struct {
 	body     *meter // the last one opened
 	length   int64  // of the body; -1 when unknown
 	sent     int64
+	reading  bool // a Read of the source is under way
+	answered bool // a response began; the body may still be on its way
 	complete bool // the body was read to its end, or its last byte was
 	failed   error
 }
@@ -56,6 +58,14 @@ func (x *exchange) onFirstByte() {
 	if x.body == nil || x.complete {
 		x.guard.firstByte()
 	}
+}
+
+// answer starts the wait for the response's body.
+func (x *exchange) answer() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.answered = true
+	x.guard.moveBody()
 }
 
 // attach gives the request its body. GetBody lets the transport repeat a
@@ -116,30 +126,92 @@ func (m *meter) Close() error {
 	return m.r.Close()
 }
 
+// Read calls progress under the lock: once the exchange is over it is called no
+// more, and what it wrote is seen by who waited for the exchange.
 func (m *meter) Read(p []byte) (int, error) {
+	x := m.x
+	if err := x.enter(m); err != nil {
+		return 0, err
+	}
 	n, err := m.r.Read(p)
 
-	x := m.x
 	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.reading = false
 	if x.over || x.body != m {
-		x.mu.Unlock()
 		return 0, errOver
 	}
 	x.sent += int64(n)
-	if err == io.EOF || x.sent == x.length {
+	switch done := err == io.EOF || x.sent == x.length; {
+	case done && !x.complete && !x.answered:
 		x.complete = true
 		x.guard.awaitResponse()
-	} else {
+	case done:
+		x.complete = true
+	default:
 		x.guard.touch()
 	}
 	if err != nil && err != io.EOF && !m.closed {
 		x.failed, x.complete = err, false
 	}
-	sent := x.sent
-	x.mu.Unlock()
-
 	if x.progress != nil && n > 0 {
-		x.progress(sent)
+		x.progress(x.sent)
 	}
 	return n, err
+}
+
+// enter begins a Read of the source. After the end of an exchange whose body
+// was read in full there is only EOF, which a transport may look for late.
+func (x *exchange) enter(m *meter) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.over && x.complete && x.body == m:
+		return io.EOF
+	case x.over || x.body != m:
+		return errOver
+	}
+	x.reading = true
+	return nil
+}
+
+// roundTrip returns as soon as ctx ends if the body's source hangs in a Read,
+// for which net/http would wait. That Read is left behind; nothing of it goes
+// out.
+func (x *exchange) roundTrip(ctx context.Context, rt http.RoundTripper, req *http.Request) (*http.Response, error) {
+	if req.Body == nil {
+		return rt.RoundTrip(req)
+	}
+	var resp *http.Response
+	var err error
+	done, left := make(chan struct{}), make(chan struct{})
+	go func() {
+		resp, err = rt.RoundTrip(req)
+		select {
+		case done <- struct{}{}:
+		case <-left:
+			if err == nil {
+				resp.Body.Close()
+			}
+		}
+	}()
+	select {
+	case <-done:
+		return resp, err
+	case <-ctx.Done():
+	}
+	if x.cut() {
+		close(left)
+		return nil, context.Cause(ctx)
+	}
+	<-done
+	return resp, err
+}
+
+// cut ends the exchange for its body and reports whether a Read hangs.
+func (x *exchange) cut() (hangs bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.over = true
+	return x.reading
 }

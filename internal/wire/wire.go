@@ -89,11 +89,11 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header h
 	}
 	defer x.guard.stop()
 
-	resp, err := rt.RoundTrip(req)
+	resp, err := x.roundTrip(ctx, rt, req)
 	var r Report
 	if err == nil {
 		r.Status, r.Header = resp.StatusCode, resp.Header
-		x.guard.moveBody()
+		x.answer()
 		limit := l.ErrorBody
 		if resp.StatusCode/100 == 2 {
 			limit = l.SuccessBody
@@ -111,10 +111,7 @@ func cause(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	if why := context.Cause(ctx); errors.Is(why, ErrStalled) || errors.Is(why, ErrNoResponse) || errors.Is(why, ErrTotal) {
-		return why
-	}
-	return err
+	return context.Cause(ctx)
 }
 
 // read returns up to limit bytes of the response's body and closes it. More

@@ -9,8 +9,6 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -243,88 +241,3 @@ type closes struct {
 }
 
 func (c *closes) Close() error { c.closed = true; return nil }
-
-// TestGuards: each phase of an exchange is cut by its own bound, and only when
-// nothing moves.
-func TestGuards(t *testing.T) {
-	l := wire.Limits{Stall: time.Minute, Response: 5 * time.Minute, ErrorBody: 1000, SuccessBody: 1000}
-	whole := func(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
-	untilCut := func(r *http.Request) (*http.Response, error) {
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	}
-	firstByte := func(r *http.Request) { httptrace.ContextClientTrace(r.Context()).GotFirstResponseByte() }
-	for _, c := range []struct {
-		name   string
-		limits wire.Limits
-		rt     transport
-		err    error
-		after  time.Duration
-	}{
-		{"no byte of the body moves", l, untilCut, wire.ErrStalled, time.Minute},
-		{"the body stops moving", l, func(r *http.Request) (*http.Response, error) {
-			for range 50 {
-				time.Sleep(10 * time.Second)
-				_, _ = r.Body.Read(make([]byte, 1))
-			}
-			return untilCut(r)
-		}, wire.ErrStalled, 500*time.Second + time.Minute},
-		{"the body stops moving after 100 Continue", l, func(r *http.Request) (*http.Response, error) {
-			time.Sleep(10 * time.Second)
-			firstByte(r)
-			_, _ = r.Body.Read(make([]byte, 1))
-			return untilCut(r)
-		}, wire.ErrStalled, 70 * time.Second},
-		{"no response", l, func(r *http.Request) (*http.Response, error) {
-			whole(r)
-			return untilCut(r)
-		}, wire.ErrNoResponse, 5 * time.Minute},
-		{"a response that stops in its header", l, func(r *http.Request) (*http.Response, error) {
-			whole(r)
-			time.Sleep(time.Minute)
-			firstByte(r)
-			return untilCut(r)
-		}, wire.ErrStalled, 6 * time.Minute},
-		{"a response that stops in its body", l, func(r *http.Request) (*http.Response, error) {
-			whole(r)
-			return respond(200, untilDone{r.Context()}), nil
-		}, wire.ErrStalled, time.Minute},
-		{"in all", wire.Limits{Stall: time.Minute, Total: 10 * time.Second}, untilCut, wire.ErrTotal, 10 * time.Second},
-		{"never, so the total", wire.Limits{Total: 24 * time.Hour}, untilCut, wire.ErrTotal, 24 * time.Hour},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				start := time.Now()
-				r := send(c.rt, body{content: strings.Repeat("x", 1000)}, c.limits)
-				assert.Equal(t, c.err, r.Err)
-				assert.Equal(t, c.after, time.Since(start))
-				var timeout interface{ Timeout() bool }
-				require.ErrorAs(t, r.Err, &timeout)
-				assert.True(t, timeout.Timeout())
-			})
-		})
-	}
-}
-
-// untilDone is a response body of which nothing comes.
-type untilDone struct{ ctx context.Context }
-
-func (u untilDone) Read([]byte) (int, error) {
-	<-u.ctx.Done()
-	return 0, u.ctx.Err()
-}
-
-// TestTheCallersContextIsItsOwn: what the caller's context ends with is not
-// taken for one of the bounds.
-func TestTheCallersContextIsItsOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		req, _ := http.NewRequest(http.MethodGet, "http://127.0.0.1/", nil)
-		r := wire.Send(ctx, transport(func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, context.Cause(r.Context())
-		}), req, http.Header{}, nil, wire.Limits{Stall: time.Minute, Response: time.Minute, Total: time.Minute}, nil)
-		assert.ErrorIs(t, r.Err, context.DeadlineExceeded)
-	})
-}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// A bar is a figure of this SDK and the bound that it must keep. What is
+// counted is checked in every run; what is timed depends on the machine and is
+// checked in full runs only.
+type bar struct {
+	what    string
+	bound   float64
+	atLeast bool // else at most
+	timed   bool
+	value   sample
+}
+
+// The bounds, in one place.
+const (
+	maxAllocs        = 45
+	maxGetTime       = 1.0 // of go-github's
+	maxPeakMiB       = 24
+	maxPolls30s      = 20
+	maxPolls20min    = 60
+	maxLagSeconds    = 1.0 // or
+	maxLagShare      = 0.07
+	maxConnections   = 1
+	maxErrorSeconds  = 0.05
+	maxSizeKiB       = 6400
+	maxModules       = 12
+	maxFailed        = 0
+	statusesSurvived = 1
+)
+
+// limitBounds are those of each rate limit case, in the order of limitCases.
+var limitBounds = []struct {
+	ratio, refused float64
+	held           bool
+}{
+	{0.95, 10, true},
+	{0.95, 100, true},
+	{0, 0, false}, // shown without a bar: whole seconds tell little of a sliding log
+	{0.85, 100, true},
+}
+
+func (b bar) held() bool {
+	if len(b.value) == 0 {
+		return false
+	}
+	if b.atLeast {
+		return b.value.median() >= b.bound
+	}
+	return b.value.median() <= b.bound
+}
+
+func (b bar) boundText() string {
+	if b.atLeast {
+		return fmt.Sprintf("≥ %.4g", b.bound)
+	}
+	return fmt.Sprintf("≤ %.4g", b.bound)
+}
+
+func (b bar) line() string {
+	return fmt.Sprintf("%s: %s, and the bar is %s", b.what, b.valueText(), b.boundText())
+}
+
+// valueText has as many decimals as the figure needs.
+func (b bar) valueText() string {
+	switch v := b.value.median(); {
+	case v == math.Trunc(v):
+		return b.value.text(0)
+	case v < 0.1:
+		return b.value.text(4)
+	}
+	return b.value.text(2)
+}
+
+// bars compares what was measured of this SDK, the first of every list.
+func (r *results) bars() []bar {
+	var list []bar
+	add := func(b bar) { list = append(list, b) }
+	get := r.gets[0]
+	add(bar{what: "allocations of one GET", bound: maxAllocs, value: sample{float64(get.allocs)}})
+	if gitHub := r.getOf(nameGitHub); gitHub != nil {
+		add(bar{what: "time of one GET / go-github's", bound: maxGetTime, timed: true, value: get.nanos.over(gitHub.nanos)})
+	}
+	up := r.uploads[0]
+	add(bar{what: "peak memory of a 500 MB upload, MiB", bound: maxPeakMiB, value: up.plain.peakMiB})
+	add(bar{what: "peak memory of a 500 MB upload repeated after a 503, MiB", bound: maxPeakMiB, value: up.after503.peakMiB})
+	for _, w := range r.waits[0] {
+		most := max(maxLagSeconds, maxLagShare*w.Length.Seconds())
+		add(bar{what: "mean lag behind the end of a job of " + short(w.Length) + ", s", bound: most, value: sample{w.Lag.mean()}})
+		switch w.Length {
+		case 30 * time.Second:
+			add(bar{what: "mean polls of a job of 30 s", bound: maxPolls30s, value: sample{w.Polls.mean()}})
+		case 20 * time.Minute:
+			add(bar{what: "mean polls of a job of 20 min", bound: maxPolls20min, value: sample{w.Polls.mean()}})
+		}
+	}
+	for i, c := range limitCases() {
+		bound, got := limitBounds[i], r.limits[i][0]
+		add(bar{what: c.name + ": failed", bound: maxFailed, value: got.failed})
+		if bound.held {
+			add(bar{what: c.name + ": refused", bound: bound.refused, value: got.refused})
+			add(bar{what: c.name + ": ideal time / ours", bound: bound.ratio, atLeast: true, timed: true, value: got.ratio})
+		}
+	}
+	add(bar{what: "connections opened by 100 good calls and 100 cancelled ones", bound: maxConnections, value: sample{float64(r.conns[0].opened)}})
+	late := r.deadlines[0]
+	add(bar{what: "503 asking for 60 s under a deadline of 2 s: errors that tell of the 503", bound: statusesSurvived, atLeast: true, value: sample{count(late.status)}})
+	add(bar{what: "the same: time to the error, s", bound: maxErrorSeconds, timed: true, value: late.seconds})
+	size := r.sizes[0]
+	add(bar{what: "minimal stripped program, KiB", bound: maxSizeKiB, value: sample{math.Ceil(float64(size.bytes) / 1024)}})
+	add(bar{what: "modules in the graph, ours included", bound: maxModules, value: sample{float64(size.modules)}})
+	return list
+}
+
+func count(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// short writes a whole number of the largest unit that fits.
+func short(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+)
+
+// connPairs is how many good calls are made, each followed by one that fails
+// and is cancelled while it waits to be repeated.
+const connPairs = 100
+
+// A pather is a client that makes a GET of any path.
+type pather struct {
+	name string
+	new  func(base string) func(ctx context.Context, path string) error
+}
+
+func pathers() []pather {
+	return []pather{
+		{nameOurs, func(base string) func(context.Context, string) error {
+			client := ours(base, nil)
+			return func(ctx context.Context, path string) error {
+				return client.Do(ctx, http.MethodGet, path, nil, nil)
+			}
+		}},
+		{nameRetryable, func(base string) func(context.Context, string) error {
+			client := retryable(nil)
+			return func(ctx context.Context, path string) error {
+				return getThrough(client, base+path, "synthetic")(ctx)
+			}
+		}},
+		{nameResty, func(base string) func(context.Context, string) error {
+			client := restyClient(base, 3)
+			return func(ctx context.Context, path string) error {
+				_, err := client.R().SetContext(ctx).Get(path)
+				return err
+			}
+		}},
+		{nameFailsafe, func(base string) func(context.Context, string) error {
+			client := failsafe(4)
+			return func(ctx context.Context, path string) error {
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
+				if err != nil {
+					return err
+				}
+				resp, err := client.Do(req)
+				return decodeByHand(resp, err)
+			}
+		}},
+	}
+}
+
+// A connResult is how many connections a client opened.
+type connResult struct {
+	name   string
+	opened int64
+	failed int // good calls that failed
+}
+
+func measureConnections(p pather) connResult {
+	var opened atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/bad" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte(transcriptionJSON))
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+
+	call := p.new(s.URL)
+	r := connResult{name: p.name}
+	for range connPairs {
+		if err := call(context.Background(), "/good"); err != nil {
+			r.failed++
+		}
+		cancelInBackoff(func(ctx context.Context) { _ = call(ctx, "/bad") })
+	}
+	r.opened = opened.Load()
+	return r
+}
+
+// cancelInBackoff cancels a call as soon as the client has read the answer and
+// put its connection away; or after a while, from a client that never does.
+func cancelInBackoff(call func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	late := time.AfterFunc(200*time.Millisecond, cancel)
+	defer late.Stop()
+	call(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		PutIdleConn: func(error) { late.Reset(5 * time.Millisecond) }, // time to get from there to its sleep
+	}))
+}

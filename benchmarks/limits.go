@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+const (
+	limitGoroutines = 64
+	limitTimeout    = 2 * time.Minute // of all the calls of one client
+)
+
+// A limitCase is a rate limit and a load that meets it.
+type limitCase struct {
+	name    string
+	limit   ambienttest.RateLimit
+	calls   int
+	clients int           // that share the account, and nothing else
+	ideal   time.Duration // for all calls, from the start in the middle of a window
+	note    string
+}
+
+func limitCases() []limitCase {
+	fixed := ambienttest.RateLimit{Limit: 100, Window: time.Second, Dialect: ambienttest.XRateLimit}
+	sliding := fixed
+	sliding.Algorithm = ambienttest.SlidingLog
+	bucket := ambienttest.RateLimit{Algorithm: ambienttest.TokenBucket, Limit: 50, Window: time.Second, Burst: 50}
+	return []limitCase{
+		// 100 in what is left of the first window, then 9 windows, of the last of which only the beginning is needed.
+		{"fixed window of 100 per 1 s, full headers, 950 calls", fixed, 950, 1, 8500 * time.Millisecond, ""},
+		{"four clients that share only the account, in that fixed window", fixed, 950, 4, 8500 * time.Millisecond, ""},
+		{"sliding log of 100 per 1 s, full headers, 950 calls", sliding, 950, 1, 9 * time.Second,
+			"The server tells the reset in whole seconds, rounded up: who believes it waits up to 2 s for a window of 1 s,\n" +
+				"and is never refused."},
+		{"token bucket of 50 per 1 s, no headers, 500 calls", bucket, 500, 1, 9 * time.Second, ""},
+	}
+}
+
+// A limitClient makes one call after another against a server that limits them.
+type limitClient struct {
+	name, note string
+	// connect returns a new client's call: a GET of a job.
+	connect func(s *ambienttest.Server, token, path string, id int64) func(context.Context) error
+}
+
+// A limitResult is what one client did in one case, over several runs.
+type limitResult struct {
+	name    string
+	ratio   sample // ideal time / time
+	refused sample // answers with 429
+	failed  sample // calls that returned an error
+}
+
+// measureLimit runs all clients of a case at the same time, each against a
+// server of its own: they sleep nearly all the time.
+func measureLimit(c limitCase, list []limitClient, rounds int) ([]limitResult, error) {
+	results := make([]limitResult, len(list))
+	errs := make([]error, len(list))
+	for range rounds {
+		var wg sync.WaitGroup
+		for i, l := range list {
+			r := &results[i]
+			r.name = l.name
+			wg.Go(func() { errs[i] = c.run(l, r) })
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+func (c limitCase) run(l limitClient, r *limitResult) error {
+	s := ambienttest.NewServer()
+	defer s.Close()
+	token, path, id := prepare(s)
+	var calls []func(context.Context) error
+	for range c.clients {
+		calls = append(calls, l.connect(s, token, path, id))
+	}
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1500 * time.Millisecond)))
+	s.SetRateLimit(c.limit)
+
+	ctx, cancel := context.WithTimeout(context.Background(), limitTimeout)
+	defer cancel()
+	var left, failed atomic.Int64
+	left.Store(int64(c.calls))
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range limitGoroutines {
+		call := calls[i%len(calls)]
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := call(ctx); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(start)
+	if took < c.ideal*9/10 {
+		return fmt.Errorf("%s: %s took %v, and the limit allows no less than %v: the server did not enforce it", c.name, l.name, took, c.ideal)
+	}
+	refused := 0
+	for _, req := range s.RequestsTo("GET /transcribe/{id}") {
+		if req.Status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	r.ratio = append(r.ratio, c.ideal.Seconds()/took.Seconds())
+	r.refused = append(r.refused, float64(refused))
+	r.failed = append(r.failed, float64(failed.Load()))
+	return nil
+}
+
+// prepare gets a token and a job to ask for.
+func prepare(s *ambienttest.Server) (token, path string, id int64) {
+	var issued struct {
+		Token string `json:"access_token"`
+	}
+	form := "username=" + s.Username + "&password=" + s.Password
+	resp := must(s.Client().Post(s.URL+"/auth/token", "application/x-www-form-urlencoded", strings.NewReader(form)))
+	must(0, decode(resp, &issued))
+
+	head, tail, contentType := formEnds()
+	req := must(http.NewRequest(http.MethodPost, s.URL+"/transcribe", strings.NewReader(string(head)+"synthetic"+string(tail))))
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Authorization", "Bearer "+issued.Token)
+	var job struct {
+		ID int64 `json:"transcription_id"`
+	}
+	must(0, decode(must(s.Client().Do(req)), &job))
+	return issued.Token, fmt.Sprintf("/transcribe/%d", job.ID), job.ID
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+const oursModule = "github.com/ambient-scribe/ambient-go"
+
+// machine names the processor, its cores, the system and Go.
+func machine() string {
+	model := "unknown processor"
+	info, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(info)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			model = strings.TrimSpace(value)
+			break
+		}
+	}
+	return fmt.Sprintf("%s, %d cores, %s/%s, %s", model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// versionOf is the version of a module in this program.
+func versionOf(module string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == module {
+			return dep.Version
+		}
+	}
+	return "unknown"
+}
+
+// rivalModules are the modules that are measured beside this SDK.
+var rivalModules = []string{
+	"github.com/hashicorp/go-retryablehttp",
+	"github.com/google/go-github/v89",
+	"github.com/stripe/stripe-go/v85",
+	"github.com/openai/openai-go/v3",
+	"github.com/hetznercloud/hcloud-go/v2",
+	"github.com/AssemblyAI/assemblyai-go-sdk",
+	"github.com/failsafe-go/failsafe-go",
+	"github.com/go-resty/resty/v2",
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A doc is a Markdown text in the making.
+type doc struct{ strings.Builder }
+
+func (d *doc) line(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
+
+// table begins a table: figures to the right, text to the left.
+func (d *doc) table(heads ...string) {
+	d.line("")
+	d.row(heads...)
+	d.WriteString("|")
+	for _, head := range heads {
+		switch head {
+		case "", "client", "module", "version", "with", "sends", "held", tells503:
+			d.WriteString("---|")
+		default:
+			d.WriteString("--:|")
+		}
+	}
+	d.line("")
+}
+
+func (d *doc) row(cells ...string) { d.line("| %s |", strings.Join(cells, " | ")) }
+
+// report is RESULTS.md.
+func (r *results) report() string {
+	d := &doc{}
+	d.line("# Results")
+	d.line("")
+	d.line("Written by `go run .` in this directory on %s, in %s. Do not edit.", r.began.UTC().Format(time.DateOnly), r.took.Round(time.Second))
+	d.line("")
+	d.line("Machine: %s.", machine())
+	d.line("")
+	d.line("Figures are medians; where they differed between the %d rounds the least and the greatest follow in brackets.", r.rounds)
+	d.line("Every client is set up as its documentation shows; [rivals.go](rivals.go) says where not, and why.")
+	d.table("module", "version")
+	for _, m := range rivalModules {
+		d.row(m, versionOf(m))
+	}
+	r.reportBars(d)
+	r.reportGets(d)
+	r.reportUploads(d)
+	r.reportWaits(d)
+	r.reportLimits(d)
+	r.reportConnections(d)
+	r.reportDeadlines(d)
+	r.reportSizes(d)
+	return d.String()
+}
+
+func (r *results) reportBars(d *doc) {
+	d.line("\n## What this SDK holds itself to")
+	d.table("", "measured", "bar", "held")
+	for _, b := range r.bars() {
+		held := "yes"
+		if !b.held() {
+			held = "**no**"
+		}
+		d.row(b.what, b.valueText(), b.boundText(), held)
+	}
+}
+
+func (r *results) reportGets(d *doc) {
+	d.line("\n## One GET")
+	d.line("\nOver a transport in memory, which is the same for all; each client decodes a small object of its own API.")
+	d.table("client", "allocations", "bytes", "time, µs", "time / ours", "with")
+	for _, g := range r.gets {
+		var micros sample
+		for _, n := range g.nanos {
+			micros = append(micros, n/1000)
+		}
+		d.row(g.name, fmt.Sprint(g.allocs), fmt.Sprint(g.bytes), micros.text(1), g.nanos.over(r.gets[0].nanos).text(2), g.note)
+	}
+}
+
+func (r *results) reportUploads(d *doc) {
+	d.line("\n## An upload of 500 MB")
+	d.line("\nFrom a file, to a server on loopback that reads all of it. Peak is the resident memory of a process that makes one")
+	d.line("upload, less the pages of its program's file. With a 503: the server reads the first upload and answers it so.")
+	d.table("client", "peak, MiB", "peak / ours", "time, s", "time / net/http", "peak with a 503, MiB", "sends")
+	byHand := r.uploads[1].plain.seconds // the second of uploaders
+	for _, u := range r.uploads {
+		with503 := u.after503.peakMiB.text(1)
+		if u.after503.failed {
+			with503 = "fails"
+		}
+		d.row(u.name, u.plain.peakMiB.text(1), ratio(u.plain.peakMiB, r.uploads[0].plain.peakMiB), u.plain.seconds.text(2),
+			u.plain.seconds.over(byHand).text(2), with503, u.note)
+	}
+}
+
+func (r *results) reportWaits(d *doc) {
+	d.line("\n## Waiting for a job")
+	d.line("\nMean polls, and in brackets the mean lag of the waiter's return behind the job's end. In virtual time; a poll takes")
+	d.line("%d ms; jobs of lengths spread evenly over 10 %% around that of the column.", roundTrip.Milliseconds())
+	heads := []string{"client"}
+	for _, w := range r.waits[0] {
+		heads = append(heads, short(w.Length))
+	}
+	d.table(append(heads, "with")...)
+	for i, w := range r.waiters {
+		cells := []string{w.name}
+		for _, got := range r.waits[i] {
+			cells = append(cells, fmt.Sprintf("%.0f (%.1f s)", got.Polls.mean(), got.Lag.mean()))
+		}
+		d.row(append(cells, w.note)...)
+	}
+}
+
+func (r *results) reportLimits(d *doc) {
+	d.line("\n## A rate limit")
+	d.line("\n%d goroutines over loopback sockets. Refused are answers with 429, failed are calls that ended with an error.", limitGoroutines)
+	for i, c := range limitCases() {
+		d.line("\n### %s", capital(c.name))
+		if c.note != "" {
+			d.line("\n%s", c.note)
+		}
+		d.table("client", "ideal time / its time", "refused", "failed")
+		for _, l := range r.limits[i] {
+			d.row(l.name, l.ratio.text(2), l.refused.text(0), l.failed.text(0))
+		}
+	}
+	d.line("")
+	for _, l := range limitClients() {
+		d.line("- %s: %s", l.name, l.note)
+	}
+}
+
+func (r *results) reportConnections(d *doc) {
+	d.line("\n## Connections")
+	d.line("\nOpened by %d good calls, each followed by one that gets a 503 and is cancelled while it waits to be repeated.", connPairs)
+	d.table("client", "connections")
+	for _, c := range r.conns {
+		d.row(c.name, fmt.Sprint(c.opened))
+	}
+}
+
+const tells503 = "the error tells of the 503"
+
+func (r *results) reportDeadlines(d *doc) {
+	d.line("\n## A 503 with Retry-After: 60 under a deadline of 2 s")
+	d.table("client", "time to the error, s", tells503)
+	for _, l := range r.deadlines {
+		tells := "yes"
+		if !l.status {
+			tells = "no"
+		}
+		d.row(l.name, l.seconds.text(3), tells)
+	}
+}
+
+func (r *results) reportSizes(d *doc) {
+	d.line("\n## What it costs to depend on it")
+	d.line("\nA program that makes one GET and prints what came: `CGO_ENABLED=0 go build -trimpath -ldflags \"-s -w\"`; and how many")
+	d.line("modules `go list -m all` counts in it, the client's own included.")
+	d.table("client", "program, KiB", "modules")
+	for _, s := range r.sizes {
+		d.row(s.name, fmt.Sprintf("%.0f", float64(s.bytes)/1024), fmt.Sprint(s.modules))
+	}
+}
+
+func ratio(a, b sample) string {
+	if len(a) == 0 || len(b) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f", a.median()/b.median())
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -1,0 +1,130 @@
+// Package intake is a small application that has the recordings of visits
+// transcribed and keeps the transcripts, as an example of how to test such an
+// application: intake_test.go has a test for each point of the vendor's testing
+// guide, all of them in virtual time.
+//
+//	go test -v ./examples/testing
+package intake
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+)
+
+// A State says what is to be done with a visit next.
+type State string
+
+const (
+	New         State = "new"         // to be submitted, not before Visit.NotBefore
+	Submitted   State = "submitted"   // to be waited for, by Visit.JobID
+	Transcribed State = "transcribed" // done
+	Partial     State = "partial"     // done, but a part of the transcript is missing
+	Rejected    State = "rejected"    // for a person: the service cannot use it
+	Unclear     State = "unclear"     // for a person: the service may have it, without an id
+)
+
+// A Visit is a row of the application's table.
+type Visit struct {
+	Key               string // the application's own
+	Recording         string // path of a file
+	State             State
+	NotBefore         time.Time
+	JobID             int64
+	PossibleDuplicate bool // for a person: the service may hold the visit twice
+	Transcript        string
+}
+
+// A Store keeps visits.
+type Store interface {
+	Save(ctx context.Context, v Visit) error
+}
+
+// An Intake has visits transcribed.
+type Intake struct {
+	Client *ambient.Client
+	Store  Store
+}
+
+// Transcribe takes a visit as far as it gets and saves where that is. An error
+// means that the same visit is to be given to Transcribe again later; a visit in
+// a state for a person is no error.
+func (in *Intake) Transcribe(ctx context.Context, v Visit) error {
+	if v.State == New {
+		if err := in.submit(ctx, &v); err != nil || v.State != Submitted {
+			return errors.Join(err, in.save(ctx, v))
+		}
+		// The id is stored before anything else can go wrong: after a crash the
+		// visit is waited for and not submitted again.
+		if err := in.save(ctx, v); err != nil {
+			return err
+		}
+	}
+	if v.State != Submitted {
+		return nil
+	}
+	if err := in.wait(ctx, &v); err != nil {
+		return err
+	}
+	return in.save(ctx, v)
+}
+
+// submit uploads a new visit. The SDK has repeated by then what can be repeated.
+func (in *Intake) submit(ctx context.Context, v *Visit) error {
+	submission, err := in.Client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{
+		Audio: ambient.AudioFile(v.Recording),
+	})
+	if err == nil {
+		v.State, v.JobID, v.PossibleDuplicate = Submitted, submission.ID, submission.PossibleDuplicate()
+		return nil
+	}
+	var (
+		limited      *ambient.RateLimitError
+		unauthorized *ambient.UnauthorizedError
+		api          *ambient.APIError
+		request      *ambient.RequestError
+	)
+	switch {
+	case ambient.MaybeSubmitted(err): // first: nothing else matters then
+		v.State = Unclear
+		return nil
+	case errors.As(err, &limited):
+		v.NotBefore = limited.ResetAt
+		return err
+	case ambient.Retryable(err), errors.As(err, &unauthorized):
+		return err // not the visit's fault
+	case errors.As(err, &api), errors.As(err, &request):
+		v.State = Rejected
+		return nil
+	}
+	return err
+}
+
+// wait waits for a submitted visit.
+func (in *Intake) wait(ctx context.Context, v *Visit) error {
+	transcript, err := in.Client.Transcriptions.Wait(ctx, v.JobID)
+	var (
+		partial *ambient.TranscriptionIncompleteError
+		failed  *ambient.TranscriptionFailedError
+	)
+	switch {
+	case err == nil:
+		v.State, v.Transcript = Transcribed, transcript.RawText
+	case errors.As(err, &partial):
+		v.State, v.Transcript = Partial, partial.Transcription.RawText
+	case errors.As(err, &failed):
+		v.State = Rejected
+	default:
+		return err // the job goes on, and its id is stored
+	}
+	return nil
+}
+
+// save saves a visit also when ctx has just ended.
+func (in *Intake) save(ctx context.Context, v Visit) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return in.Store.Save(ctx, v)
+}

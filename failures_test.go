@@ -1,0 +1,251 @@
+package ambient_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// failWith is a transport that fails.
+type failWith struct{ err error }
+
+func (f failWith) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+
+// failingClient sends nothing anywhere.
+func failingClient(t *testing.T, err error, opts ...ambient.Option) *ambient.Client {
+	t.Helper()
+	client, e := ambient.NewClient(append([]ambient.Option{
+		ambient.WithToken("token"), ambient.WithHTTPClient(&http.Client{Transport: failWith{err}}), ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1}),
+	}, opts...)...)
+	require.NoError(t, e)
+	return client
+}
+
+// A fmtState is what a Format method is given.
+type fmtState struct{ strings.Builder }
+
+func (*fmtState) Width() (int, bool)     { return 0, false }
+func (*fmtState) Precision() (int, bool) { return 0, false }
+func (*fmtState) Flag(int) bool          { return false }
+
+func TestEveryMethodMayBeCalledOnNilAndZero(t *testing.T) {
+	for _, zero := range errorTypes {
+		typ := reflect.TypeOf(zero)
+		for _, v := range []reflect.Value{reflect.Zero(typ), reflect.New(typ.Elem())} {
+			for i := range typ.NumMethod() {
+				method := v.Method(i)
+				args := make([]reflect.Value, method.Type().NumIn())
+				for j := range args {
+					if args[j] = reflect.Zero(method.Type().In(j)); args[j].Kind() == reflect.Interface {
+						args[j] = reflect.ValueOf(&fmtState{})
+					}
+				}
+				assert.NotPanics(t, func() { method.Call(args) }, "%v.%s", typ, typ.Method(i).Name)
+			}
+			err := v.Interface().(error)
+			assert.NotPanics(t, func() {
+				assert.True(t, strings.HasPrefix(err.Error(), "ambient: "), err.Error())
+				ambient.Retryable(err)
+				ambient.MaybeSubmitted(fmt.Errorf("%w", errors.Join(err, err)))
+				assert.NotEmpty(t, ambient.SupportReport(err))
+				_ = errors.Is(err, context.Canceled)
+			}, "%v", typ)
+		}
+	}
+	assert.False(t, ambient.Retryable(nil))
+	assert.False(t, ambient.MaybeSubmitted(nil))
+	assert.NotEmpty(t, ambient.SupportReport(nil))
+}
+
+// errorTypes must name every error that the package exports.
+func TestListOfErrorTypesIsComplete(t *testing.T) {
+	listed := map[string]bool{}
+	for _, err := range errorTypes {
+		listed[reflect.TypeOf(err).Elem().Name()] = true
+	}
+	files, err := os.ReadDir(".")
+	require.NoError(t, err)
+	for _, file := range files {
+		if !strings.HasSuffix(file.Name(), ".go") || strings.HasSuffix(file.Name(), "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(gotoken.NewFileSet(), file.Name(), nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, decl := range parsed.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "Error" {
+				star, ok := f.Recv.List[0].Type.(*ast.StarExpr)
+				require.True(t, ok, "Error has a pointer receiver")
+				if name := star.X.(*ast.Ident).Name; ast.IsExported(name) {
+					assert.True(t, listed[name], name)
+				}
+			}
+		}
+	}
+}
+
+// What the caller makes itself, e.g. for a test of its own, prints too.
+func TestErrorsMadeByHandPrint(t *testing.T) {
+	err := &ambient.NotFoundError{APIError: &ambient.APIError{StatusCode: 404, Method: "GET", Route: "/transcribe/7", Detail: "Jane Doe not found"}}
+	assert.Equal(t, "ambient: GET /transcribe/7: 404 Not Found: … … not found", err.Error())
+	assert.False(t, ambient.MaybeSubmitted(err))
+	assert.Contains(t, ambient.SupportReport(err), "404 Not Found")
+}
+
+func TestRetryableAndMaybeSubmittedThroughEveryWrapping(t *testing.T) {
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	for name, c := range map[string]struct {
+		fault                ambienttest.Fault
+		retryable, submitted bool
+	}{
+		"400":            {ambienttest.Answer(400), false, false},
+		"401":            {ambienttest.Answer(401), false, false},
+		"403":            {ambienttest.Answer(403), false, false},
+		"408":            {ambienttest.Answer(408), true, false},
+		"409":            {ambienttest.Answer(409), false, false},
+		"413":            {ambienttest.Answer(413), false, false},
+		"422":            {ambienttest.Answer(422), false, false},
+		"425":            {ambienttest.Answer(425), true, false},
+		"429":            {ambienttest.Answer(429), true, false},
+		"500":            {ambienttest.Answer(500), true, true},
+		"501":            {ambienttest.Answer(501), false, false},
+		"502":            {ambienttest.Answer(502), true, true},
+		"503":            {ambienttest.Answer(503), true, false},
+		"504":            {ambienttest.Answer(504), true, true},
+		"505":            {ambienttest.Answer(505), false, false},
+		"520":            {ambienttest.Answer(520), false, true},
+		"307":            {ambienttest.Redirect("/elsewhere"), false, false},
+		"303":            {ambienttest.Answer(303), false, true},
+		"200 of nothing": {ambienttest.Fault{Status: 200}, false, true},
+		"202 of another": {ambienttest.Fault{Status: 202, Body: `{"id": "seven"}`}, false, true},
+		"no answer":      {ambienttest.Fault{Reset: ambienttest.ResetAfterRead}, true, true},
+		"half an answer": {ambienttest.Fault{Reset: ambienttest.ResetMidResponse}, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.Fault("POST /transcribe", 1, c.fault)
+				client := newClient(t, srv, ambient.WithToken("token"), ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1, MaxLimitWait: -1}))
+				if c.fault.Status == 0 { // which the fake handles as usual
+					client = newClient(t, srv, ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1}))
+				}
+				_, err := client.Transcriptions.Submit(context.Background(), &ambient.TranscriptionRequest{Audio: visit()})
+				require.Error(t, err)
+				for _, err := range []error{err, fmt.Errorf("visit 3: %w", err), errors.Join(reset, err), fmt.Errorf("%w: %w", reset, errors.Join(nil, err))} {
+					assert.Equal(t, c.retryable, ambient.Retryable(err), "%v", err)
+					assert.Equal(t, c.submitted, ambient.MaybeSubmitted(err), "%v", err)
+				}
+				assert.Equal(t, c.submitted, strings.Contains(err.Error(), "may have been submitted"), err.Error())
+				assert.Contains(t, ambient.SupportReport(err), fmt.Sprintf("May have been submitted: %t\n", c.submitted))
+			})
+		})
+	}
+}
+
+func TestCancelledIsNotRetryable(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := failingClient(t, nil).Transcriptions.Get(ctx, 7)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.False(t, ambient.Retryable(err))
+	assert.False(t, ambient.Retryable(errors.Join(&ambient.APIError{StatusCode: 503}, context.Canceled)))
+}
+
+func TestNetworkErrorIsANetError(t *testing.T) {
+	timeout := &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	for _, c := range []struct {
+		err     error
+		timeout bool
+	}{{timeout, true}, {fmt.Errorf("tunnel: %w", timeout), true}, {syscall.ECONNREFUSED, false}, {context.DeadlineExceeded, true}, {errors.New("down"), false}} {
+		_, err := failingClient(t, c.err).Transcriptions.Get(context.Background(), 7)
+		n, ok := errors.AsType[net.Error](fmt.Errorf("%w", err))
+		require.True(t, ok)
+		assert.Equal(t, c.timeout, n.Timeout(), "%v", err)
+		assert.IsType(t, &ambient.NetworkError{}, n)
+		assert.ErrorIs(t, err, c.err)
+	}
+}
+
+// A transport of the caller may wrap its errors in the request's URL, a file
+// system in a path.
+func TestURLsAndPathsAreTakenOutOfErrors(t *testing.T) {
+	cause := &url.Error{Op: "Get", URL: "https://host/patients/Jane?name=Doe", Err: &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}}
+	_, err := failingClient(t, cause).Transcriptions.Get(context.Background(), 7)
+	u, ok := errors.AsType[*url.Error](err)
+	require.True(t, ok)
+	assert.Equal(t, `Get "…": read tcp: i/o timeout`, u.Error())
+	assert.True(t, u.Timeout())
+	assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	assert.NotContains(t, allText(err), "Jane")
+	assert.NotContains(t, allText(err), "Doe")
+
+	_, err = failingClient(t, nil).Transcriptions.Submit(context.Background(), &ambient.TranscriptionRequest{Audio: ambient.AudioFile("/nowhere/Jane-Doe.mp3")})
+	p, ok := errors.AsType[*fs.PathError](err)
+	require.True(t, ok)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.ErrorIs(t, p, syscall.ENOENT)
+	assert.NotContains(t, p.Error(), "Jane")
+	assert.NotContains(t, allText(err), "Doe")
+}
+
+// allText is the text of every link of a chain.
+func allText(err error) string {
+	var b strings.Builder
+	eachLink(err, func(err error) { fmt.Fprintln(&b, err) })
+	return b.String()
+}
+
+func eachLink(err error, visit func(error)) {
+	if err == nil {
+		return
+	}
+	visit(err)
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		eachLink(e.Unwrap(), visit)
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			eachLink(err, visit)
+		}
+	}
+}
+
+// The end of a context is found with its cause, whenever it comes.
+func TestContextsAndTheirCauses(t *testing.T) {
+	shutdown := errors.New("shift of Jane Doe ends")
+	for name, fault := range map[string]ambienttest.Fault{
+		"in flight":        {Delay: time.Hour},
+		"while it retries": ambienttest.RetryAfter(503, "60"),
+		"at the limit":     ambienttest.RetryAfter(429, "60"),
+	} {
+		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			srv.Fault("GET /transcribe/{id}", 1, fault)
+			ctx, cancel := context.WithCancelCause(context.Background())
+			defer time.AfterFunc(10*time.Second, func() { cancel(shutdown) }).Stop()
+			_, err := newClient(t, srv).Transcriptions.Get(ctx, 7)
+			assert.ErrorIs(t, err, context.Canceled, name)
+			assert.ErrorIs(t, err, shutdown, name)
+			assert.NotContains(t, allText(err), "Jane", name)
+			if fault.Status != 0 {
+				checkType(t, fault.Status, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,216 @@
+package ambient_test
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// Frame types, flags and codes of RFC 9113 that the server below knows.
+const (
+	frameData, frameHeaders, frameReset, frameSettings, frameGoAway, frameWindow = 0, 1, 3, 4, 7, 8
+
+	flagEndStream, flagAck, flagEndHeaders = 1, 1, 4
+	codeRefused, codeInternal              = 7, 2
+)
+
+// rawHTTP2 is a server of bare frames, for what net/http's cannot be made to
+// do: refuse a stream, or announce that it goes away. It does not look at
+// request headers, and answers 200 with a transcription.
+type rawHTTP2 struct {
+	net.Listener
+	refuse func(s *rawHTTP2, conn net.Conn, stream uint32) bool // tells that the stream needs no answer
+
+	mu      sync.Mutex
+	conns   []net.Conn
+	streams int   // that were begun
+	bodies  []int // bytes of the bodies that were answered
+	running sync.WaitGroup
+}
+
+// first makes only the first stream meet a refusal.
+func first(refuse func(conn net.Conn, stream uint32)) func(*rawHTTP2, net.Conn, uint32) bool {
+	return func(s *rawHTTP2, conn net.Conn, stream uint32) bool {
+		if s.streams > 1 {
+			return false
+		}
+		refuse(conn, stream)
+		return true
+	}
+}
+
+func writeFrame(w io.Writer, kind, flags byte, stream uint32, payload []byte) {
+	frame := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
+	frame = binary.BigEndian.AppendUint32(append(frame, flags), stream)
+	_, _ = w.Write(append(frame, payload...))
+}
+
+func (s *rawHTTP2) serve() {
+	for {
+		conn, err := s.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.conns = append(s.conns, conn)
+		s.mu.Unlock()
+		s.running.Go(func() { s.serveConn(conn) })
+	}
+}
+
+func (s *rawHTTP2) close() {
+	s.Close()
+	s.mu.Lock()
+	for _, conn := range s.conns {
+		conn.Close()
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+}
+
+func (s *rawHTTP2) serveConn(conn net.Conn) {
+	defer conn.Close()
+	if _, err := io.CopyN(io.Discard, conn, int64(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
+		return
+	}
+	writeFrame(conn, frameSettings, 0, 0, []byte{0, 4, 0x7f, 0xff, 0xff, 0xff}) // a window without bounds
+	writeFrame(conn, frameWindow, 0, 0, []byte{0x7f, 0, 0, 0})
+	size, ignored := map[uint32]int{}, map[uint32]bool{}
+	for {
+		var head [9]byte
+		if _, err := io.ReadFull(conn, head[:]); err != nil {
+			return
+		}
+		length := int(binary.BigEndian.Uint32(head[:4]) >> 8)
+		kind, flags, stream := head[3], head[4], binary.BigEndian.Uint32(head[5:])
+		if _, err := io.CopyN(io.Discard, conn, int64(length)); err != nil {
+			return
+		}
+		switch {
+		case kind == frameSettings && flags&flagAck == 0:
+			writeFrame(conn, frameSettings, flagAck, 0, nil)
+		case kind == frameHeaders:
+			s.mu.Lock()
+			s.streams++
+			ignored[stream] = s.refuse(s, conn, stream)
+			s.mu.Unlock()
+		case kind == frameData:
+			size[stream] += length
+		}
+		if (kind == frameHeaders || kind == frameData) && flags&flagEndStream != 0 && !ignored[stream] {
+			s.mu.Lock()
+			s.bodies = append(s.bodies, size[stream])
+			s.mu.Unlock()
+			writeFrame(conn, frameHeaders, flagEndHeaders, stream, []byte{0x88}) // :status 200
+			writeFrame(conn, frameData, flagEndStream, stream, []byte(`{"id": 7, "task_status": "STT_COMPLETED", "transcription_id": 7}`))
+		}
+	}
+}
+
+// startRawHTTP2 returns the server and a client of it.
+func startRawHTTP2(t *testing.T, refuse func(*rawHTTP2, net.Conn, uint32) bool) (*rawHTTP2, *ambient.Client) {
+	t.Helper()
+	certified := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
+	defer certified.Close()
+	config := &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{"h2"}}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	require.NoError(t, err)
+	s := &rawHTTP2{Listener: l, refuse: refuse}
+	s.running.Go(s.serve)
+	transport := certified.Client().Transport.(*http.Transport).Clone()
+	transport.ForceAttemptHTTP2 = true
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		s.close()
+	})
+	client, err := ambient.NewClient(ambient.WithBaseURL("https://"+l.Addr().String()), ambient.WithToken("synthetic"),
+		ambient.WithHTTPClient(&http.Client{Transport: transport}), quick)
+	require.NoError(t, err)
+	return s, client
+}
+
+// TestRefusedStreams: a server that refuses a stream, or goes away before it,
+// has processed nothing of it (RFC 9113, section 8.7), so net/http sends the
+// request again on its own, and the body with it: it gets the whole body anew.
+func TestRefusedStreams(t *testing.T) {
+	for name, refuse := range map[string]func(net.Conn, uint32){
+		"REFUSED_STREAM": func(conn net.Conn, stream uint32) {
+			writeFrame(conn, frameReset, 0, stream, binary.BigEndian.AppendUint32(nil, codeRefused))
+		},
+		"GOAWAY": func(conn net.Conn, _ uint32) {
+			writeFrame(conn, frameGoAway, 0, 0, make([]byte, 8)) // no stream was processed, no error
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			content := longVisit()[:2<<20]
+			s, client := startRawHTTP2(t, first(refuse))
+			sub, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", content))
+			require.NoError(t, err)
+			assert.Len(t, sub.Call.Attempts, 1, "it is all one attempt")
+			assert.False(t, sub.PossibleDuplicate())
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			assert.Equal(t, 2, s.streams)
+			require.Len(t, s.bodies, 1)
+			assert.Equal(t, sub.Call.Attempts[0].BytesSent, int64(s.bodies[0]))
+			assert.Greater(t, s.bodies[0], len(content))
+		})
+	}
+}
+
+// TestResetStream: any other reset of a stream says nothing of what was done.
+// A body in part is sent again, a whole one is not.
+func TestResetStream(t *testing.T) {
+	reset := first(func(conn net.Conn, stream uint32) {
+		writeFrame(conn, frameReset, 0, stream, binary.BigEndian.AppendUint32(nil, codeInternal))
+	})
+	t.Run("read", func(t *testing.T) {
+		leavesNothing(t)
+		s, client := startRawHTTP2(t, reset)
+		var info ambient.CallInfo
+		require.NoError(t, get(t.Context(), client, ambient.WithCallInfo(&info)))
+		assert.Len(t, info.Attempts, 2)
+		assert.Equal(t, 2, s.streams)
+	})
+	t.Run("submit in part", func(t *testing.T) {
+		leavesNothing(t)
+		s, client := startRawHTTP2(t, reset)
+		sub, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", longVisit()[:12<<20]))
+		require.NoError(t, err)
+		assert.Len(t, sub.Call.Attempts, 2)
+		assert.Equal(t, ambient.PartlySent, sub.Call.Attempts[0].Sent)
+		assert.False(t, sub.PossibleDuplicate())
+		assert.Equal(t, 2, s.streams)
+	})
+}
+
+// TestHTTP2 shows that the fake speaks it, and that calls share a connection.
+func TestHTTP2(t *testing.T) {
+	leavesNothing(t)
+	srv := start(t, ambienttest.NewTLSServer)
+	client := newClient(t, srv)
+	id := submitted(t, client)
+	for _, err := range callers(20, func() error { _, err := client.Transcriptions.Get(t.Context(), id); return err }) {
+		require.NoError(t, err)
+	}
+	_, err := client.Transcriptions.Get(t.Context(), 1)
+	_, missing := errors.AsType[*ambient.NotFoundError](err)
+	assert.True(t, missing)
+	for _, r := range srv.Requests() {
+		assert.Equal(t, "HTTP/2.0", r.Proto)
+		assert.Equal(t, 1, r.Conn)
+	}
+}

@@ -1,0 +1,279 @@
+package ambient_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// answering returns a client of a server whose next answer has this body.
+func answering(t *testing.T, srv *ambienttest.Server, status int, body string) *ambient.Client {
+	t.Helper()
+	srv.Fault("*", len(srv.Requests())+2, ambienttest.Fault{Status: status, Body: body})
+	return newClient(t, srv)
+}
+
+const oddNote = `{ "soap" : {"plan":"a < b & c", "n": 1.50000000000000000001e+2 }, "é":"\u00e9" }`
+
+// What this SDK does not know is kept byte for byte, on its own and within the
+// whole answer.
+func TestUnknownFieldsAreKept(t *testing.T) {
+	type fields = map[string]json.RawMessage
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		body := `{"id": 7, "task_status": "STT_COMPLETED", "raw_text":"hello", "note" : ` + oddNote + `, "n": null, "twice": 1, "twice": [2 ] }`
+		tr, err := answering(t, srv, 200, body).Transcriptions.Get(t.Context(), 7)
+		require.NoError(t, err)
+		assert.Equal(t, fields{"note": json.RawMessage(oddNote), "n": json.RawMessage("null"), "twice": json.RawMessage("[2 ]")}, tr.Extra)
+		var whole json.RawMessage
+		require.NoError(t, tr.Decode(&whole))
+		assert.Equal(t, body, string(whole))
+		var own struct {
+			Text string `json:"raw_text"`
+			Note struct {
+				SOAP struct {
+					Plan string
+					N    json.Number
+				}
+			}
+		}
+		require.NoError(t, tr.Decode(&own))
+		assert.Equal(t, "hello", own.Text)
+		assert.Equal(t, "a < b & c", own.Note.SOAP.Plan)
+		assert.EqualValues(t, "1.50000000000000000001e+2", own.Note.SOAP.N)
+		assert.Error(t, tr.Decode(new([]int)))
+
+		body = `{"scribe_id": 8, "status": "COMPLETED", "submitted_at": "2025-11-06T14:05:00Z", "id": 9, "note":` + oddNote + "}\n"
+		scribe, err := answering(t, srv, 200, body).Scribes.Get(t.Context(), 8)
+		require.NoError(t, err)
+		assert.Equal(t, fields{"note": json.RawMessage(oddNote), "id": json.RawMessage("9")}, scribe.Extra)
+		require.NoError(t, scribe.Decode(&own))
+		assert.Equal(t, "a < b & c", own.Note.SOAP.Plan)
+	})
+}
+
+// The answer of GET /scribe is not published, so no id may be in it.
+func TestScribeWithoutAnID(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		scribe, err := answering(t, srv, 200, `{"status":"COMPLETED","note":{}}`).Scribes.Get(t.Context(), 8)
+		require.NoError(t, err)
+		assert.EqualValues(t, 8, scribe.ID)
+	})
+}
+
+// Optional fields that are null are absent; those of a type that was not
+// expected are kept with the unknown ones, and cost no result.
+func TestOddFields(t *testing.T) {
+	at := time.Date(2025, 11, 6, 14, 5, 0, 0, time.UTC)
+	parse := func(t *testing.T, field, value string) ambient.Transcription {
+		var tr ambient.Transcription
+		require.NoError(t, json.Unmarshal([]byte(`{"id":7,"task_status":"STT_PROCESSING","`+field+`":`+value+`}`), &tr))
+		assert.EqualValues(t, 7, tr.ID)
+		assert.Equal(t, ambient.TranscriptionProcessing, tr.Status)
+		return tr
+	}
+	for _, field := range []string{"raw_text", "created_at", "updated_at", "workflow_id", "error_message"} {
+		tr := parse(t, field, "null")
+		assert.Equal(t, ambient.Transcription{ID: 7, Status: "STT_PROCESSING"}.String(), tr.String(), field)
+		assert.Empty(t, tr.Extra, field)
+		for _, odd := range []string{`{"a":1}`, `[]`, `true`, `1.5`, `-1`} {
+			tr := parse(t, field, odd)
+			assert.Equal(t, map[string]json.RawMessage{field: json.RawMessage(odd)}, tr.Extra)
+		}
+	}
+	for value, want := range map[string]time.Time{
+		`"2025-11-06T14:05:00Z"`:             at,
+		`"2025-11-06T09:05:00-05:00"`:        at,
+		`"2025-11-06T14:05:00"`:              at, // as Python writes it
+		`"2025-11-06 14:05:00+00:00"`:        at,
+		`"2025-11-06T14:05:00.123456"`:       at.Add(123456 * time.Microsecond),
+		`"2025-11-06T14:05:00.123456+00:00"`: at.Add(123456 * time.Microsecond),
+	} {
+		tr := parse(t, "created_at", value)
+		assert.True(t, want.Equal(tr.CreatedAt), "%s: %v", value, tr.CreatedAt)
+		assert.Empty(t, tr.Extra)
+	}
+	for _, value := range []string{`""`, `"soon"`, `"2025-11-06"`, `"2025-13-06T14:05:00Z"`, `1762437900`, `"2025-11-06T14:05:00+24:00"`} {
+		tr := parse(t, "created_at", value)
+		assert.Zero(t, tr.CreatedAt, value)
+		assert.Equal(t, value, string(tr.Extra["created_at"]))
+		_, err := json.Marshal(tr)
+		assert.NoError(t, err, value)
+	}
+}
+
+// An answer that is no answer to this request is a DecodeError, never a result
+// of another job; a submit may have been taken.
+func TestUnusableAnswers(t *testing.T) {
+	get := func(c *ambient.Client) error { _, err := c.Transcriptions.Get(context.Background(), 7); return err }
+	getScribe := func(c *ambient.Client) error { _, err := c.Scribes.Get(context.Background(), 7); return err }
+	submit := func(c *ambient.Client) error {
+		_, err := c.Transcriptions.Submit(context.Background(), &ambient.TranscriptionRequest{Audio: visit()})
+		return err
+	}
+	create := func(c *ambient.Client) error {
+		_, err := c.Scribes.Create(context.Background(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"hello"}})
+		return err
+	}
+	regenerate := func(c *ambient.Client) error {
+		_, err := c.Scribes.RegenerateFromAudio(context.Background(), 7, []ambient.Audio{visit()})
+		return err
+	}
+	for _, c := range []struct {
+		name, body, problem string
+		call                func(*ambient.Client) error
+		submitted           bool
+	}{
+		{"another transcription", `{"id":8,"task_status":"STT_COMPLETED","raw_text":"` + secret + `"}`, "another job", get, false},
+		{"transcription without id", `{"task_status":"STT_COMPLETED"}`, "no id", get, false},
+		{"transcription with a text for an id", `{"id":"7","task_status":"STT_COMPLETED"}`, "no id", get, false},
+		{"transcription with id null", `{"id":null,"task_status":"STT_COMPLETED"}`, "no id", get, false},
+		{"transcription with id 0", `{"id":0,"task_status":"STT_COMPLETED"}`, "no id", get, false},
+		{"transcription with a huge id", `{"id":99999999999999999999,"task_status":"STT_COMPLETED"}`, "no id", get, false},
+		{"transcription without status", `{"id":7}`, "no status", get, false},
+		{"transcription with status null", `{"id":7,"task_status":null}`, "no status", get, false},
+		{"transcription with a number for a status", `{"id":7,"task_status":1}`, "no status", get, false},
+		{"a list", `[{"id":7,"task_status":"STT_COMPLETED"}]`, "not a JSON object", get, false},
+		{"cut off", `{"id":7,"task_status":"STT_COMPLETED"`, "not a JSON object", get, false},
+		{"two objects", `{"id":7,"task_status":"STT_COMPLETED"}{}`, "not a JSON object", get, false},
+		{"HTML", "<html>" + secret, "not a JSON object", get, false},
+		{"nothing", "", "not a JSON object", get, false},
+		{"another scribe", `{"scribe_id":8,"status":"COMPLETED","note":"` + secret + `"}`, "another job", getScribe, false},
+		{"scribe without status", `{"scribe_id":7}`, "no status", getScribe, false},
+		{"submission without id", `{"submitted_at":"2025-11-06T14:05:00Z"}`, "no transcription_id", submit, true},
+		{"submission with id null", `{"transcription_id":null}`, "no transcription_id", submit, true},
+		{"submission with a text for an id", `{"transcription_id":"101"}`, "no transcription_id", submit, true},
+		{"submission with nothing", "", "no transcription_id", submit, true},
+		{"create with another field's id", `{"id":101,"status":"IN_PROGRESS"}`, "no scribe_id", create, true},
+		{"regenerate of another scribe", `{"scribe_id":8,"status":"IN_PROGRESS"}`, "another scribe", regenerate, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				err := c.call(answering(t, srv, http.StatusOK, c.body))
+				var unusable *ambient.DecodeError
+				require.ErrorAs(t, err, &unusable)
+				assert.ErrorContains(t, err, c.problem)
+				assert.Equal(t, 200, unusable.StatusCode)
+				assert.Equal(t, c.body, string(unusable.Body()))
+				assert.Equal(t, c.submitted, ambient.MaybeSubmitted(err))
+				assert.False(t, ambient.Retryable(err))
+				tellsNothing(t, err)
+				srv.AssertCount(t, "*", 2)
+			})
+		})
+	}
+}
+
+// Results are queued and stored as JSON: nothing is lost on the way there and
+// back, the submission and its doubt included.
+func TestResultsSurviveJSON(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := newClient(t, srv)
+		srv.ScriptTranscription(ambienttest.Step{Status: "STT_COMPLETED", Fields: map[string]any{"raw_text": "hello\u2028", "confidence": 0.25, "words": []any{"a", nil}}})
+		srv.Fault("POST /transcribe", 1, ambienttest.Fault{Status: 500, Process: true})
+		srv.ScriptTranscription(ambienttest.Step{Status: "STT_COMPLETED", Fields: map[string]any{"raw_text": "hello\u2028", "confidence": 0.25, "words": []any{"a", nil}}})
+		tr, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: visit()})
+		require.NoError(t, err)
+		require.True(t, tr.Submission.PossibleDuplicate())
+
+		var back ambient.Transcription
+		throughJSON(t, tr, &back)
+		assert.Equal(t, tr.ID, back.ID)
+		assert.Equal(t, tr.Status, back.Status)
+		assert.Equal(t, "hello\u2028", back.RawText)
+		assert.True(t, tr.CreatedAt.Equal(back.CreatedAt) && tr.UpdatedAt.Equal(back.UpdatedAt) && !back.CreatedAt.IsZero())
+		assert.Equal(t, tr.WorkflowID, back.WorkflowID)
+		assert.Equal(t, tr.Extra, back.Extra)
+		assert.Equal(t, tr.Submission.ID, back.Submission.ID)
+		assert.True(t, tr.Submission.SubmittedAt.Equal(back.Submission.SubmittedAt))
+		assert.True(t, back.Submission.PossibleDuplicate())
+		assert.Empty(t, back.Call, "which holds headers, is left out")
+		var own struct{ Confidence float64 }
+		require.NoError(t, back.Decode(&own))
+		assert.Equal(t, 0.25, own.Confidence)
+		var again ambient.Transcription
+		throughJSON(t, &back, &again)
+		assert.Equal(t, back.String(), again.String())
+
+		scribe, err := client.Scribes.CreateAndWait(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"hello"}})
+		require.NoError(t, err)
+		var note ambient.Scribe
+		throughJSON(t, scribe, &note)
+		assert.Equal(t, scribe.ID, note.ID)
+		assert.Equal(t, ambient.ScribeCompleted, note.Status)
+		assert.JSONEq(t, string(scribe.Extra["note"]), string(note.Extra["note"]))
+		assert.Equal(t, scribe.Submission.ID, note.Submission.ID)
+		assert.Equal(t, ambient.ScribeInProgress, note.Submission.Status)
+		assert.False(t, note.Submission.PossibleDuplicate())
+	})
+}
+
+func throughJSON(t testing.TB, from, to any) {
+	t.Helper()
+	b, err := json.Marshal(from)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, to))
+}
+
+// A result that came from no answer decodes too.
+func TestDecodeOfAResultMadeByHand(t *testing.T) {
+	tr := &ambient.Transcription{ID: 7, Status: "STT_COMPLETED", RawText: "hello", Extra: map[string]json.RawMessage{"x": json.RawMessage("1")}}
+	var own struct {
+		ID int64
+		X  int
+	}
+	require.NoError(t, tr.Decode(&own))
+	assert.EqualValues(t, 7, own.ID)
+	assert.Equal(t, 1, own.X)
+	tr.Extra["x"] = json.RawMessage("{")
+	assert.Error(t, tr.Decode(&own))
+}
+
+// What is no result says so without repeating it.
+func TestBadResultJSON(t *testing.T) {
+	for _, bad := range []string{`[]`, `"` + secret + `"`, `1`} {
+		for _, into := range []any{new(ambient.Transcription), new(ambient.Scribe), new(ambient.TranscriptionSubmission), new(ambient.ScribeSubmission)} {
+			err := json.Unmarshal([]byte(bad), into)
+			require.Error(t, err, "%s into %T", bad, into)
+			tellsNothing(t, err)
+		}
+	}
+	var tr ambient.Transcription
+	require.NoError(t, json.Unmarshal([]byte(`{"id":7,"_submission":5}`), &tr))
+	assert.Nil(t, tr.Submission)
+	assert.Equal(t, "5", string(tr.Extra["_submission"]))
+}
+
+// FuzzResults: any answer that is taken can be stored and read back, and then
+// says the same.
+func FuzzResults(f *testing.F) {
+	for _, seed := range []string{`{"id":7,"task_status":"STT_COMPLETED","raw_text":"a","created_at":"2025-11-06T14:05:00"}`, `{"scribe_id":8,"status":"x","note":{"a":[1 ,2]}}`, `{"created_at":"9999-12-31T23:59:59-23:59","_submission":{}}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		if strings.ContainsRune(body, '\ufffd') {
+			return // JSON has no place for broken text
+		}
+		var tr, trBack ambient.Transcription
+		if json.Unmarshal([]byte(body), &tr) == nil {
+			throughJSON(t, tr, &trBack)
+			require.Equal(t, tr.RawText, trBack.RawText)
+			require.True(t, tr.CreatedAt.Equal(trBack.CreatedAt))
+			require.Equal(t, len(tr.Extra), len(trBack.Extra))
+		}
+		var s, sBack ambient.Scribe
+		if json.Unmarshal([]byte(body), &s) == nil {
+			throughJSON(t, s, &sBack)
+			require.Equal(t, s.Status, sBack.Status)
+			require.Equal(t, len(s.Extra), len(sBack.Extra))
+		}
+	})
+}

@@ -1,0 +1,280 @@
+package ambient_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// quick repeats at once: real sockets have real time.
+var quick = ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond})
+
+// leavesNothing checks, when the test and its other cleanups are over, that no
+// goroutine and no open file is left. Call it first.
+func leavesNothing(t *testing.T) {
+	t.Helper()
+	files := func() int {
+		entries, _ := os.ReadDir("/proc/self/fd") // none where there is no /proc
+		return len(entries)
+	}
+	goroutines, open := runtime.NumGoroutine(), files()
+	t.Cleanup(func() {
+		for range 200 { // the runtime needs a moment to close what is closed
+			if runtime.NumGoroutine() <= goroutines && files() <= open {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		stacks := make([]byte, 1<<20)
+		t.Errorf("%d goroutines and %d files before, %d and %d after:\n%s", goroutines, open, runtime.NumGoroutine(), files(), stacks[:runtime.Stack(stacks, true)])
+	})
+}
+
+// servers are the two kinds that listen on real sockets.
+var servers = map[string]func(...ambienttest.Option) *ambienttest.Server{
+	"plain HTTP/1.1": ambienttest.NewServer,
+	"TLS HTTP/2":     ambienttest.NewTLSServer,
+}
+
+func start(t *testing.T, server func(...ambienttest.Option) *ambienttest.Server) *ambienttest.Server {
+	t.Helper()
+	srv := server()
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// longVisit is a recording that no socket buffer swallows.
+var longVisit = sync.OnceValue(func() []byte { return pattern(20 << 20) })
+
+// TestResetsOnRealSockets: a true RST before, in and after the request, and a
+// half-sent answer. What was not sent whole is repeated and arrives whole; what
+// was is not.
+func TestResetsOnRealSockets(t *testing.T) {
+	sizes := map[string]int{"plain HTTP/1.1": 20 << 20, "TLS HTTP/2": 6 << 20} // the latter's windows are small
+	small := longVisit()[:2<<20]
+	for name, server := range servers {
+		for _, c := range []struct {
+			name  string
+			fault ambienttest.Fault
+			taken bool
+		}{
+			{"before it", ambienttest.Fault{Reset: ambienttest.ResetBeforeRead}, false},
+			{"in its middle", ambienttest.Fault{Reset: ambienttest.ResetMidBody}, false},
+			{"after it", ambienttest.Fault{Reset: ambienttest.ResetAfterRead, Process: true}, true},
+			{"in the answer", ambienttest.Fault{Reset: ambienttest.ResetMidResponse}, true},
+			{"half an answer", ambienttest.Fault{Truncate: true}, true},
+		} {
+			t.Run(name+"/"+c.name, func(t *testing.T) {
+				leavesNothing(t)
+				srv := start(t, server)
+				plan(srv, c.fault)
+				client := newClient(t, srv, quick)
+				content := small
+				if c.fault.Reset == ambienttest.ResetMidBody {
+					content = longVisit()[:sizes[name]]
+				}
+				sub, err := submitOf(t.Context(), client, ambient.AudioFile(tempFile(t, content)))
+				if c.taken {
+					_, ok := errors.AsType[*ambient.NetworkError](err)
+					require.True(t, ok, "%v", err)
+					assert.True(t, ambient.MaybeSubmitted(err))
+					srv.AssertCount(t, submitRoute, 1)
+					return
+				}
+				require.NoError(t, err)
+				arrived := srv.RequestsTo(submitRoute)
+				require.Len(t, arrived, 2)
+				assert.False(t, arrived[0].Complete)
+				assert.Equal(t, digest(content), arrived[1].Files[0].SHA256)
+				assert.False(t, sub.PossibleDuplicate())
+			})
+		}
+	}
+}
+
+// TestManyResetsInTheMiddle: a rewound *os.File once cut uploads short, one in
+// seventeen and without a word. And a body that the transport closed under its
+// writer once looked like broken audio.
+func TestManyResetsInTheMiddle(t *testing.T) {
+	leavesNothing(t)
+	const uploads = 15
+	content := longVisit()[:3<<20]
+	path, want := tempFile(t, content), digest(content)
+	srv := start(t, ambienttest.NewServer)
+	client := newClient(t, srv, quick)
+	repeated := 0
+	for range uploads {
+		before := len(srv.RequestsTo(submitRoute))
+		srv.Fault(submitRoute, before+1, ambienttest.Fault{Reset: ambienttest.ResetMidBody})
+		_, err := submitOf(t.Context(), client, ambient.AudioFile(path))
+		arrived := srv.RequestsTo(submitRoute)[before:]
+		if err != nil { // the rest fitted into the sockets' buffers before the reset was seen
+			network, ok := errors.AsType[*ambient.NetworkError](err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, ambient.FullySent, network.Sent)
+			assert.True(t, ambient.MaybeSubmitted(err))
+			assert.Len(t, arrived, 1)
+			continue
+		}
+		repeated++
+		require.Len(t, arrived, 2)
+		assert.Equal(t, want, arrived[1].Files[0].SHA256)
+		assert.True(t, arrived[1].Complete)
+	}
+	t.Logf("%d of %d uploads were repeated", repeated, uploads)
+}
+
+// TestMemoryOfAnUpload: neither the upload nor its repetition holds the file.
+func TestMemoryOfAnUpload(t *testing.T) {
+	path := tempFile(t, longVisit())
+	srv := start(t, ambienttest.NewServer)
+	plan(srv, ambienttest.Fault{Reset: ambienttest.ResetMidBody})
+	client := newClient(t, srv, quick)
+	require.NoError(t, client.Authenticate(t.Context()))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := submitOf(t.Context(), client, ambient.AudioFile(path))
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20), "all that was ever allocated")
+}
+
+// TestEarlyRefusalOnRealSockets: with Expect: 100-continue a refusal is seen
+// each time, and no byte of the audio is sent.
+func TestEarlyRefusalOnRealSockets(t *testing.T) {
+	leavesNothing(t)
+	const calls = 30
+	srv := start(t, ambienttest.NewServer)
+	early := ambienttest.Answer(413)
+	early.Early = true
+	srv.FaultRange(submitRoute, 1, calls, early)
+	client := newClient(t, srv)
+	audio := ambient.AudioBytes("visit.mp3", pattern(2<<20))
+	for range calls {
+		_, err := submitOf(t.Context(), client, audio)
+		refused, ok := errors.AsType[*ambient.APIError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, 413, refused.StatusCode)
+		assert.Zero(t, refused.Attempts[0].BytesSent)
+	}
+}
+
+// TestReadsOnRealSockets: a lost connection is no error of a read.
+func TestReadsOnRealSockets(t *testing.T) {
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			srv := start(t, server)
+			client := newClient(t, srv, quick)
+			id := submitted(t, client)
+			for i, f := range []ambienttest.Fault{{Reset: ambienttest.ResetAfterRead}, {Reset: ambienttest.ResetMidResponse}, {Truncate: true}} {
+				srv.Fault(getRoute, 3*i+1, f)
+			}
+			for range 5 {
+				_, err := client.Transcriptions.Get(t.Context(), id)
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+// TestCancelledUploadOnRealSockets leaves nothing behind.
+func TestCancelledUploadOnRealSockets(t *testing.T) {
+	path := tempFile(t, longVisit())
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			srv := start(t, server)
+			client := newClient(t, srv)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			_, err := submitOf(ctx, client, ambient.AudioFile(path), ambient.WithProgress(func(sent, total int64) {
+				if sent > total/2 {
+					cancel()
+				}
+			}))
+			assert.ErrorIs(t, err, context.Canceled)
+			network, ok := errors.AsType[*ambient.NetworkError](err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, ambient.PartlySent, network.Sent)
+			assert.False(t, ambient.MaybeSubmitted(err))
+		})
+	}
+}
+
+// TestNobodyListens: a refused connection is repeated, and nothing was sent.
+func TestNobodyListens(t *testing.T) {
+	leavesNothing(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	base := "http://" + l.Addr().String()
+	require.NoError(t, l.Close())
+	client, err := ambient.NewClient(ambient.WithBaseURL(base), ambient.WithToken("synthetic"), quick)
+	require.NoError(t, err)
+	_, err = submitOf(t.Context(), client, visit())
+	network, ok := errors.AsType[*ambient.NetworkError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, ambient.NotSent, network.Sent)
+	assert.Len(t, network.Attempts, 4)
+	assert.ErrorContains(t, err, "connection refused")
+	assert.True(t, ambient.Retryable(err))
+}
+
+// TestUntrustedCertificate is no matter of time: one attempt and a clear error.
+func TestUntrustedCertificate(t *testing.T) {
+	leavesNothing(t)
+	srv := start(t, ambienttest.NewTLSServer)
+	stranger := &http.Transport{ForceAttemptHTTP2: true}
+	defer stranger.CloseIdleConnections()
+	client := newClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: stranger}))
+	for range 2 {
+		err := client.Authenticate(t.Context())
+		network, ok := errors.AsType[*ambient.NetworkError](err)
+		require.True(t, ok, "%v", err)
+		assert.Len(t, network.Attempts, 1)
+		assert.Equal(t, ambient.NotSent, network.Sent)
+		assert.ErrorContains(t, err, "certificate")
+		assert.False(t, ambient.Retryable(err))
+	}
+	srv.AssertCount(t, "*", 0)
+}
+
+// TestGarbageFromTheServer: an answer that is no HTTP is a lost attempt.
+func TestGarbageFromTheServer(t *testing.T) {
+	leavesNothing(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.ReadFull(conn, make([]byte, 64))
+			_, _ = conn.Write([]byte("SSH-2.0-OpenSSH_9.2\r\n"))
+			conn.Close()
+		}
+	}()
+	defer func() { l.Close(); <-done }()
+	client, err := ambient.NewClient(ambient.WithBaseURL("http://"+l.Addr().String()), ambient.WithToken("synthetic"), quick)
+	require.NoError(t, err)
+	defer client.CloseIdleConnections()
+	network, ok := errors.AsType[*ambient.NetworkError](get(t.Context(), client))
+	require.True(t, ok)
+	assert.Len(t, network.Attempts, 4)
+}

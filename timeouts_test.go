@@ -1,0 +1,240 @@
+package ambient_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+const second = time.Second
+
+// withDelay is f that comes late.
+func withDelay(f ambienttest.Fault, d time.Duration) ambienttest.Fault {
+	f.Delay = d
+	return f
+}
+
+func withTrickle(f ambienttest.Fault, d time.Duration) ambienttest.Fault {
+	f.Trickle = d
+	return f
+}
+
+// TestADeadConnectionIsCut: an attempt with bytes due and none moved ends after
+// its bound, says so, and is told apart by how far it got.
+func TestADeadConnectionIsCut(t *testing.T) {
+	const stall, response = 60 * time.Second, 5 * time.Minute    // the defaults
+	announced := ambient.AudioBytes("visit.mp3", pattern(2<<20)) // announced with Expect: 100-continue
+	hangMidBody := ambienttest.Fault{Reset: ambienttest.ResetMidBody, Delay: time.Hour}
+	for _, c := range []struct {
+		name  string
+		route string
+		audio ambient.Audio
+		fault ambienttest.Fault
+		after time.Duration
+		sent  ambient.Delivery
+		text  string
+	}{
+		{"upload stalls", submitRoute, audioOf(""), hangMidBody, stall, ambient.PartlySent, "stalled"},
+		{"upload stalls after 100 Continue", submitRoute, announced, hangMidBody, stall, ambient.PartlySent, "stalled"},
+		{"no response to a submit", submitRoute, audioOf(""), ambienttest.Fault{Delay: time.Hour}, response, ambient.FullySent, "no response"},
+		{"no response to a read", getRoute, ambient.Audio{}, ambienttest.Fault{Delay: time.Hour}, response, ambient.FullySent, "no response"},
+		{"response body stalls", getRoute, ambient.Audio{}, withTrickle(someJob, time.Hour), stall, ambient.Answered, "stalled"},
+		{"response body of a submit stalls", submitRoute, audioOf(""), withTrickle(someJob, time.Hour), stall, ambient.Answered, "stalled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.Fault(c.route, 1, c.fault)
+				client := newClient(t, srv, policy(ambient.RetryPolicy{MaxAttempts: 1}))
+				start := time.Now()
+				var err error
+				if c.route == submitRoute {
+					_, err = submitOf(t.Context(), client, c.audio)
+				} else {
+					err = get(t.Context(), client)
+				}
+				network, ok := errors.AsType[*ambient.NetworkError](err)
+				require.True(t, ok, "%v", err)
+				assert.Equal(t, c.after, time.Since(start))
+				assert.Equal(t, c.sent, network.Sent)
+				assert.ErrorContains(t, err, c.text)
+				assert.True(t, network.Timeout())
+				var netErr net.Error
+				assert.ErrorAs(t, err, &netErr)
+				taken := c.route == submitRoute && c.sent != ambient.PartlySent
+				assert.Equal(t, taken, ambient.MaybeSubmitted(err))
+			})
+		})
+	}
+}
+
+// TestAStalledErrorBodyKeepsItsStatus: what the status says is known by then.
+func TestAStalledErrorBodyKeepsItsStatus(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.Fault(getRoute, 1, withTrickle(ambienttest.Answer(404), time.Hour))
+		start := time.Now()
+		err := get(t.Context(), newClient(t, srv))
+		missing, ok := errors.AsType[*ambient.NotFoundError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, time.Minute, time.Since(start))
+		assert.ErrorContains(t, missing.Attempts[0].Err, "stalled")
+	})
+}
+
+// TestASlowConnectionIsNotDead: a byte a second, for longer than any bound.
+func TestASlowConnectionIsNotDead(t *testing.T) {
+	const size = 1000
+	slow := ambienttest.Fault{Status: 200, Body: `{"id": 7, "task_status": "STT_COMPLETED", "raw_text": "` + strings.Repeat("x", size) + `"}`, Trickle: second}
+	for name, test := range map[string]func(t *testing.T, srv *ambienttest.Server, client *ambient.Client){
+		"download": func(t *testing.T, srv *ambienttest.Server, client *ambient.Client) {
+			srv.Fault(getRoute, 1, slow)
+			require.NoError(t, get(t.Context(), client))
+		},
+		"error body": func(t *testing.T, srv *ambienttest.Server, client *ambient.Client) {
+			f := slow
+			f.Status = 404
+			srv.Fault(getRoute, 1, f)
+			missing, ok := errors.AsType[*ambient.NotFoundError](get(t.Context(), client))
+			require.True(t, ok)
+			assert.Equal(t, f.Body, string(missing.Body()))
+		},
+		"upload": func(t *testing.T, srv *ambienttest.Server, client *ambient.Client) {
+			source := &slowReader{bytes.NewReader(pattern(size)), false}
+			sub, err := submitOf(t.Context(), client, ambient.AudioReaderAt("visit.mp3", source, size))
+			require.NoError(t, err)
+			assert.Len(t, sub.Call.Attempts, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				start := time.Now()
+				test(t, srv, newClient(t, srv, ambient.WithResponseTimeout(10*second), ambient.WithStallTimeout(5*second)))
+				assert.GreaterOrEqual(t, time.Since(start), size*second)
+			})
+		})
+	}
+}
+
+// slowReader gives a byte a second once its head was looked at.
+type slowReader struct {
+	r    *bytes.Reader
+	slow bool
+}
+
+func (s *slowReader) ReadAt(p []byte, off int64) (int, error) {
+	if !s.slow {
+		s.slow = true
+		return s.r.ReadAt(p, off)
+	}
+	time.Sleep(second)
+	n, err := s.r.ReadAt(p[:1], off)
+	if err == nil && int(off)+n == int(s.r.Size()) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// TestClientTimeoutBoundsEachAttempt and not the call, nor its backoffs.
+func TestClientTimeoutBoundsEachAttempt(t *testing.T) {
+	const bound = 10*second + second/2
+	late := withDelay(someJob, time.Minute)
+	endless := ambienttest.Fault{Status: 503, BodySize: ambienttest.Endless, Trickle: second}
+	for _, c := range []struct {
+		name   string
+		faults []ambienttest.Fault
+		good   bool
+		check  func(*testing.T, error)
+	}{
+		{"one attempt too long", []ambienttest.Fault{late, someJob}, true, nil},
+		{"many short attempts", []ambienttest.Fault{withDelay(ambienttest.RetryAfter(503, "9"), 9*second), withDelay(someJob, 9*second)}, true, nil},
+		{"all too long", []ambienttest.Fault{late, late, late, late}, false, func(t *testing.T, err error) {
+			network, ok := errors.AsType[*ambient.NetworkError](err)
+			require.True(t, ok, "%v", err)
+			assert.True(t, network.Timeout())
+			assert.ErrorContains(t, err, "Timeout")
+		}},
+		{"an error body without an end", []ambienttest.Fault{endless, endless, endless, endless}, false, func(t *testing.T, err error) {
+			failed, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
+			require.True(t, ok, "%v", err)
+			assert.Len(t, failed.Body(), 10, "what had come by then")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				for i, f := range c.faults {
+					srv.Fault(getRoute, i+1, f)
+				}
+				client := newClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: srv.Client().Transport, Timeout: bound}))
+				var info ambient.CallInfo
+				start := time.Now()
+				err := get(t.Context(), client, ambient.WithCallInfo(&info))
+				if c.good {
+					require.NoError(t, err)
+				} else {
+					c.check(t, err)
+				}
+				assert.Greater(t, time.Since(start), bound)
+				require.Len(t, info.Attempts, len(c.faults))
+				for _, a := range info.Attempts {
+					assert.LessOrEqual(t, a.Duration, bound)
+				}
+			})
+		})
+	}
+}
+
+// sleepingReader is a source that hangs half way, as a pipe from a stuck
+// program does.
+type sleepingReader struct {
+	r    io.Reader
+	left int
+}
+
+func (s *sleepingReader) Read(p []byte) (int, error) {
+	if s.left -= len(p); s.left < 0 {
+		time.Sleep(24 * time.Hour)
+	}
+	return s.r.Read(p)
+}
+
+// TestAHangingSourceDoesNotHoldTheCall: neither past the stall timeout nor past
+// the caller's context, though net/http waits for a Read of the body to return.
+func TestAHangingSourceDoesNotHoldTheCall(t *testing.T) {
+	for name, patience := range map[string]time.Duration{"stall timeout": time.Hour, "context": second} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := newClient(t, srv)
+				require.NoError(t, client.Authenticate(t.Context()))
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				start := time.Now()
+				source := &sleepingReader{bytes.NewReader(pattern(1 << 20)), 100 << 10}
+				_, err := submitOf(ctx, client, ambient.AudioReader("visit.mp3", source))
+				network, ok := errors.AsType[*ambient.NetworkError](err)
+				require.True(t, ok, "%v", err)
+				assert.Equal(t, ambient.PartlySent, network.Sent)
+				assert.LessOrEqual(t, time.Since(start), min(patience, time.Minute)+5*second)
+				time.Sleep(24 * time.Hour) // let the source go on
+			})
+		})
+	}
+}
+
+// TestZeroMeansNever: both bounds can be switched off.
+func TestZeroMeansNever(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.Fault(getRoute, 1, withTrickle(withDelay(someJob, 24*time.Hour), time.Hour))
+		require.NoError(t, get(t.Context(), newClient(t, srv, ambient.WithStallTimeout(0), ambient.WithResponseTimeout(0))))
+	})
+}

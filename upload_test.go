@@ -1,0 +1,206 @@
+package ambient_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// ways lists all kinds of audio of the same content.
+func ways(t testing.TB, content []byte) map[string]ambient.Audio {
+	const name = "visit.mp3"
+	path := tempFile(t, content)
+	size := int64(len(content))
+	return map[string]ambient.Audio{
+		"file":                   ambient.AudioFile(path),
+		"relative file":          ambient.AudioFS(os.DirFS(strings.TrimSuffix(path, name)), name),
+		"fs.FS":                  ambient.AudioFS(fstest.MapFS{"a/" + name: {Data: content}}, "a/"+name),
+		"bytes":                  ambient.AudioBytes(name, content),
+		"io.ReaderAt":            ambient.AudioReaderAt(name, bytes.NewReader(content), size),
+		"start of a io.ReaderAt": ambient.AudioReaderAt(name, bytes.NewReader(append(bytes.Clone(content), "more"...)), size),
+		"io.Reader":              ambient.AudioReader(name, readerAt(content)),
+		"io.Reader with Len":     ambient.AudioReader(name, bytes.NewBuffer(bytes.Clone(content))),
+		"io.Reader, short reads": ambient.AudioReader(name, iotest.HalfReader(bytes.NewReader(content))),
+		"io.Reader, early end":   ambient.AudioReader(name, iotest.DataErrReader(bytes.NewReader(content))),
+	}
+}
+
+// Whatever the audio comes from, it arrives byte for byte and as long as the
+// Content-Length says. Only a reader that does not know its length is sent in
+// chunks.
+func TestEverySourceArrivesWhole(t *testing.T) {
+	for _, size := range []int{1, 11, 12, 13, 70_000} {
+		content := pattern(max(size, 4))[:size]
+		for name, audio := range ways(t, content) {
+			t.Run(name+" of "+strconv.Itoa(size), func(t *testing.T) {
+				inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+					sub, err := submitOf(t.Context(), newClient(t, srv), audio)
+					require.NoError(t, err)
+					r := srv.RequestsTo(submitRoute)[0]
+					assert.True(t, r.Complete)
+					assert.Equal(t, digest(content), r.Files[0].SHA256)
+					assert.EqualValues(t, size, r.Files[0].Size)
+					assert.Equal(t, r.BodySize, sub.Call.Attempts[0].BytesSent)
+					if strings.HasPrefix(name, "io.Reader") && name != "io.Reader with Len" && name != "io.ReaderAt" {
+						assert.Empty(t, r.Header.Get("Content-Length"))
+						return
+					}
+					assert.Equal(t, strconv.FormatInt(r.BodySize, 10), r.Header.Get("Content-Length"))
+				})
+			})
+		}
+	}
+}
+
+// All kinds in one request, in the order given, with transcripts of any text.
+func TestManyPartsInOneRequest(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := newClient(t, srv)
+		var audio []ambient.Audio
+		var want []string
+		for i := range 3 {
+			content := pattern(10_000 + i)
+			for _, a := range ways(t, content) {
+				audio = append(audio, a)
+				want = append(want, digest(content))
+			}
+		}
+		transcripts := []string{"one", "--boundary\r\n\r\n--\r\n", strings.Repeat("long ", 20_000), "Ünï\x00cödé\n", "one"}
+		sub, err := client.Scribes.Create(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{1, 2, 1}, Audio: audio, Transcripts: transcripts})
+		require.NoError(t, err)
+		_, err = client.Scribes.RegenerateFromAudio(t.Context(), sub.ID, []ambient.Audio{visit(), ambient.AudioBytes("", pattern(77))})
+		require.NoError(t, err)
+
+		r := srv.RequestsTo("POST /scribe")[0]
+		assert.Equal(t, transcripts, r.Values("transcripts"))
+		assert.Equal(t, []string{"1", "2", "1"}, r.Values("template_ids"))
+		var got []string
+		for i, f := range r.Files {
+			got = append(got, f.SHA256)
+			assert.Equal(t, "audio-"+strconv.Itoa(i+1)+".mp3", f.Filename)
+		}
+		assert.Equal(t, want, got)
+		assert.Len(t, srv.RequestsTo("POST /scribe/{id}/regenerate/audio")[0].Files, 2)
+	})
+}
+
+// steps are what WithProgress told, without repetition.
+type steps struct {
+	sent, total []int64
+}
+
+func (s *steps) add(sent, total int64) {
+	s.sent, s.total = append(s.sent, sent), append(s.total, total)
+}
+
+// drops counts how often the progress went back, and checks that it rose
+// otherwise.
+func (s *steps) drops(t testing.TB) (n int) {
+	for i := 1; i < len(s.sent); i++ {
+		assert.NotEqual(t, s.sent[i-1], s.sent[i])
+		if s.sent[i] < s.sent[i-1] {
+			n++
+		}
+	}
+	return n
+}
+
+// Progress is the bytes of the current attempt: it rises to the total, and a
+// repeated attempt shows as a drop.
+func TestProgress(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		faults []ambienttest.Fault
+		drops  int
+	}{
+		{"at once", nil, 0},
+		{"after a 503", []ambienttest.Fault{ambienttest.Answer(503)}, 1},
+		{"after two resets", []ambienttest.Fault{{Reset: ambienttest.ResetMidBody}, {Reset: ambienttest.ResetMidBody}}, 2},
+		{"after a 429 that cost no body", []ambienttest.Fault{{Status: 429, Early: true}}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				plan(srv, c.faults...)
+				var progress steps
+				_, err := submitOf(t.Context(), newClient(t, srv), ambient.AudioBytes("visit.mp3", pattern(expectFrom+1)), ambient.WithProgress(progress.add))
+				require.NoError(t, err)
+				arrived := srv.RequestsTo(submitRoute)
+				size := arrived[len(arrived)-1].BodySize
+				assert.Equal(t, size, progress.sent[len(progress.sent)-1])
+				assert.Equal(t, c.drops, progress.drops(t))
+				assert.Greater(t, len(progress.sent), 20, "an upload can be watched")
+				for _, total := range progress.total {
+					assert.Equal(t, size, total)
+				}
+			})
+		})
+	}
+}
+
+func TestProgressOfUnknownLength(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var progress steps
+		_, err := submitOf(t.Context(), newClient(t, srv), ambient.AudioReader("visit.mp3", readerAt(pattern(50_000))), ambient.WithProgress(progress.add))
+		require.NoError(t, err)
+		assert.Equal(t, srv.RequestsTo(submitRoute)[0].BodySize, progress.sent[len(progress.sent)-1])
+		assert.EqualValues(t, -1, progress.total[0])
+		assert.Zero(t, progress.drops(t))
+	})
+}
+
+// expectFrom is the size up to which a body is sent without asking first.
+const expectFrom = 1 << 20
+
+// tape is a recording of any length that takes no memory.
+type tape struct{}
+
+var tapeEnd = pattern(64 << 10)
+
+func (tape) ReadAt(p []byte, off int64) (int, error) {
+	if off < int64(len(headMP3)) {
+		return copy(p, headMP3[off:]), nil
+	}
+	return copy(p, tapeEnd[off%int64(len(tapeEnd)):]), nil
+}
+
+// An upload takes the memory of its buffers, whatever its size, also when it is
+// sent twice. What is allocated in all, on either side, bounds what is held.
+func TestUploadsAreNotHeldInMemory(t *testing.T) {
+	size := int64(32 << 20)
+	if raceEnabled {
+		size /= 8
+	}
+	srv := ambienttest.Start(t)
+	client := newClient(t, srv)
+	require.NoError(t, client.Authenticate(t.Context()))
+	plan(srv, ambienttest.Answer(503), ambienttest.Fault{}, ambienttest.Fault{Status: 429, Early: true})
+	for _, audio := range []ambient.Audio{
+		ambient.AudioReaderAt("visit.mp3", tape{}, size), // sent twice
+		ambient.AudioReader("visit.mp3", io.NewSectionReader(tape{}, 0, size)),
+	} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		_, err := submitOf(t.Context(), client, audio)
+		runtime.ReadMemStats(&after)
+		require.NoError(t, err)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2<<20), "%v", audio)
+	}
+	for _, r := range srv.RequestsTo(submitRoute) {
+		if r.Status == 202 {
+			assert.EqualValues(t, size, r.Files[0].Size)
+		}
+	}
+}
