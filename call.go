@@ -140,6 +140,9 @@ func (c *call) unsent(err error) error {
 // token returns a token, none for the token call itself. After a refusal the
 // source must have another one, or the refusal stands.
 func (c *call) token() (Token, error) {
+	if c.ctx.Err() != nil {
+		return Token{}, c.interrupted()
+	}
 	if c.gate == c.tokenGate {
 		return Token{}, nil
 	}

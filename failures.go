@@ -59,9 +59,10 @@ type DecodeError struct {
 	StatusCode int
 	Route      string
 
-	problem string
-	body    []byte
-	record  *record
+	problem   string
+	requestID string
+	body      hidden[[]byte]
+	record    *record
 }
 
 // Body returns the answer's body in full. It may hold patient data.
@@ -69,7 +70,10 @@ func (e *DecodeError) Body() []byte {
 	if e == nil {
 		return nil
 	}
-	return e.body
+	if body := e.body.get(); body != nil {
+		return *body
+	}
+	return nil
 }
 
 // Error is safe to log.
@@ -78,7 +82,7 @@ func (e *DecodeError) Error() string {
 		return "ambient: no decode error"
 	}
 	return fmt.Sprintf("ambient: %s %s: %d with an unusable body of %d bytes: %s%s",
-		e.record.method, e.Route, e.StatusCode, len(e.body), e.problem, e.record.tail(""))
+		e.record.method, e.Route, e.StatusCode, len(e.Body()), e.problem, e.record.tail(mask.ID(e.requestID)))
 }
 
 func (e *DecodeError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }

@@ -22,9 +22,6 @@ type RateLimit struct {
 // takeTurn waits for the limiter and the gate. It returns at once if the wait
 // would outlast the call's context or patience.
 func (c *call) takeTurn() (gate.Ticket, error) {
-	if c.ctx.Err() != nil {
-		return gate.Ticket{}, c.interrupted()
-	}
 	start := time.Now()
 	if c.limiter != nil && c.gate != c.tokenGate {
 		if err := c.waitForLimiter(); err != nil {
@@ -95,17 +92,20 @@ func (c *call) limitError(until time.Time, deadline bool) error {
 			Limit:    -1, Remaining: -1,
 		}
 	}
-	bound := "MaxLimitWait"
+	outcome, bound := "not sent", "MaxLimitWait"
+	if len(c.attempts) > 0 {
+		outcome = "not repeated"
+	}
 	if deadline {
 		bound = "the context's deadline"
 		e.cause = context.DeadlineExceeded
 	}
 	if until.IsZero() {
-		c.note = "not sent: the wait for the rate limit would pass " + bound
+		c.note = outcome + ": the wait for the rate limit would pass " + bound
 	} else {
 		e.ResetAt = until
 		e.RetryAfter = max(until.Sub(e.Time), 0)
-		c.note = fmt.Sprintf("not sent: the rate limit resets in %v, past %s", round(e.RetryAfter), bound)
+		c.note = fmt.Sprintf("%s: the rate limit resets in %v, past %s", outcome, round(e.RetryAfter), bound)
 	}
 	return e
 }

@@ -108,6 +108,7 @@ func TestBadRequests(t *testing.T) {
 		{"no request", func(c *ambient.Client) error { _, err := c.Transcriptions.Submit(t.Context(), nil); return err }, "request", "is nil"},
 		{"no request to wait for", func(c *ambient.Client) error { _, err := c.Transcriptions.SubmitAndWait(t.Context(), nil); return err }, "request", "is nil"},
 		{"no scribe request", note(nilNote), "request", "is nil"},
+		{"no scribe request to wait for", func(c *ambient.Client) error { _, err := c.Scribes.CreateAndWait(t.Context(), nil); return err }, "request", "is nil"},
 
 		{"no audio", submit(ambient.Audio{}), "audio_file", "use AudioFile"},
 		{"no audio with a name", submit(ambient.Audio{}.WithUploadName(secret).WithContentType("audio/wav")), "audio_file", "use AudioFile"},

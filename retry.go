@@ -181,7 +181,7 @@ func (c *call) statusError(r wire.Report) error {
 }
 
 func (c *call) decodeError(r wire.Report, problem string) error {
-	return &DecodeError{StatusCode: r.Status, Route: c.route, problem: problem, body: r.Body, record: c.record}
+	return &DecodeError{StatusCode: r.Status, Route: c.route, problem: problem, requestID: requestID(r.Header), body: hide(r.Body), record: c.record}
 }
 
 func (c *call) audioError(err error) error {

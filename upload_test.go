@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -180,12 +181,12 @@ func (tape) ReadAt(p []byte, off int64) (int, error) {
 func TestUploadsAreNotHeldInMemory(t *testing.T) {
 	size := int64(32 << 20)
 	if raceEnabled {
-		size /= 8
+		size /= 4
 	}
 	srv := ambienttest.Start(t)
-	client := newClient(t, srv)
+	client := newClient(t, srv, policy(ambient.RetryPolicy{BaseDelay: time.Millisecond}))
 	require.NoError(t, client.Authenticate(t.Context()))
-	plan(srv, ambienttest.Answer(503), ambienttest.Fault{}, ambienttest.Fault{Status: 429, Early: true})
+	plan(srv, ambienttest.Answer(503), ambienttest.Fault{}, ambienttest.Fault{Status: 503, Early: true})
 	for _, audio := range []ambient.Audio{
 		ambient.AudioReaderAt("visit.mp3", tape{}, size), // sent twice
 		ambient.AudioReader("visit.mp3", io.NewSectionReader(tape{}, 0, size)),

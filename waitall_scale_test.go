@@ -66,7 +66,7 @@ func TestWaitAllHasEightInFlight(t *testing.T) {
 func TestWaitAllOfTenThousand(t *testing.T) {
 	jobs := 10_000
 	if raceEnabled {
-		jobs = 2_000
+		jobs = 1_000
 	}
 	synctest.Test(t, func(t *testing.T) {
 		clock, client := newClockwork(t, 5*time.Minute)

@@ -96,17 +96,21 @@ func TestWaitAllOfScribes(t *testing.T) {
 		var info ambient.CallInfo
 		polled := map[int64]int{}
 		ended := 0
-		for scribe, err := range client.Scribes.WaitAll(t.Context(), ids, ambient.WithCallInfo(&info), ambient.WithOnPoll(func(e ambient.PollEvent) { polled[e.ID]++ })) {
+		const missing = 999
+		for scribe, err := range client.Scribes.WaitAll(t.Context(), append(ids, missing), ambient.WithCallInfo(&info), ambient.WithOnPoll(func(e ambient.PollEvent) { polled[e.ID]++ })) {
 			ended++
 			assert.NotEmpty(t, info.Attempts)
-			if scribe.ID == ids[1] {
+			switch scribe.ID {
+			case ids[1]:
 				assert.IsType(t, &ambient.ScribeFailedError{}, err)
-			} else {
+			case missing:
+				assert.IsType(t, &ambient.WaitError{}, err)
+			default:
 				assert.NoError(t, err)
 			}
 		}
-		assert.Equal(t, 3, ended)
-		assert.Len(t, polled, 3)
+		assert.Equal(t, 4, ended)
+		assert.Len(t, polled, 4)
 	})
 }
 
