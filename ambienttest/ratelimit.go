@@ -62,6 +62,7 @@ func (l *limiter) take(now time.Time) verdict {
 }
 
 func (l *limiter) takeFixed(now time.Time) verdict {
+	now = now.Round(0) // without the monotonic reading, by which no two times are equal
 	start := now.Add(-time.Duration(now.UnixNano() % int64(l.Window)))
 	if !start.Equal(l.window) {
 		l.window, l.count = start, 0

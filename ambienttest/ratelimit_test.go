@@ -72,3 +72,19 @@ func limitHeaders(r reply) string {
 	_ = r.header.WriteSubset(&b, map[string]bool{"Date": true, "Content-Type": true, "Content-Length": true})
 	return strings.ReplaceAll(strings.TrimSpace(b.String()), "\r\n", ", ")
 }
+
+// Outside of a bubble the clock has a monotonic reading too, which must not make
+// a new window of every moment.
+func TestFixedWindowByTheRealClock(t *testing.T) {
+	s := Start(t, WithRateLimit(RateLimit{Limit: 3, Window: time.Hour}))
+	c := newCaller(t, s)
+	refused := 0
+	for range 20 {
+		if c.get("/transcribe/999").status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused < 14 { // an hour may turn in the middle
+		t.Errorf("%d of 20 requests refused by a limit of 3 an hour", refused)
+	}
+}
