@@ -7,13 +7,13 @@ import (
 )
 
 // A bar is a figure of this SDK and the bound that it must keep. What is
-// counted is checked in every run; what is timed depends on the machine and is
-// checked in full runs only.
+// counted is checked in every run; what varies with the machine (times) or the
+// toolchain (the size of a program) is checked in full runs only.
 type bar struct {
 	what    string
 	bound   float64
 	atLeast bool // else at most
-	timed   bool
+	varies  bool
 	value   sample
 }
 
@@ -21,7 +21,7 @@ type bar struct {
 const (
 	maxAllocs        = 45
 	maxGetTime       = 1.0 // of go-github's
-	maxPeakMiB       = 24
+	maxPeakMiB       = 6   // without the program's own file pages
 	maxPolls30s      = 20
 	maxPolls20min    = 60
 	maxLagSeconds    = 1.0 // or
@@ -84,7 +84,7 @@ func (r *results) bars() []bar {
 	get := r.gets[0]
 	add(bar{what: "allocations of one GET", bound: maxAllocs, value: sample{float64(get.allocs)}})
 	if gitHub := r.getOf(nameGitHub); gitHub != nil {
-		add(bar{what: "time of one GET / go-github's", bound: maxGetTime, timed: true, value: get.nanos.over(gitHub.nanos)})
+		add(bar{what: "time of one GET / go-github's", bound: maxGetTime, varies: true, value: get.nanos.over(gitHub.nanos)})
 	}
 	up := r.uploads[0]
 	add(bar{what: "peak memory of a 500 MB upload, MiB", bound: maxPeakMiB, value: up.plain.peakMiB})
@@ -104,15 +104,15 @@ func (r *results) bars() []bar {
 		add(bar{what: c.name + ": failed", bound: maxFailed, value: got.failed})
 		if bound.held {
 			add(bar{what: c.name + ": refused", bound: bound.refused, value: got.refused})
-			add(bar{what: c.name + ": ideal time / ours", bound: bound.ratio, atLeast: true, timed: true, value: got.ratio})
+			add(bar{what: c.name + ": ideal time / ours", bound: bound.ratio, atLeast: true, varies: true, value: got.ratio})
 		}
 	}
 	add(bar{what: "connections opened by 100 good calls and 100 cancelled ones", bound: maxConnections, value: sample{float64(r.conns[0].opened)}})
 	late := r.deadlines[0]
 	add(bar{what: "503 asking for 60 s under a deadline of 2 s: errors that tell of the 503", bound: statusesSurvived, atLeast: true, value: sample{count(late.status)}})
-	add(bar{what: "the same: time to the error, s", bound: maxErrorSeconds, timed: true, value: late.seconds})
+	add(bar{what: "the same: time to the error, s", bound: maxErrorSeconds, varies: true, value: late.seconds})
 	size := r.sizes[0]
-	add(bar{what: "minimal stripped program, KiB", bound: maxSizeKiB, value: sample{math.Ceil(float64(size.bytes) / 1024)}})
+	add(bar{what: "minimal stripped program, KiB", bound: maxSizeKiB, varies: true, value: sample{math.Ceil(float64(size.bytes) / 1024)}})
 	add(bar{what: "modules in the graph, ours included", bound: maxModules, value: sample{float64(size.modules)}})
 	return list
 }

@@ -61,7 +61,7 @@ func run(quick bool, rounds int) error {
 	lost := 0
 	for _, b := range r.bars() {
 		switch {
-		case quick && b.timed:
+		case quick && b.varies:
 		case !b.held():
 			lost++
 			fmt.Println("NOT HELD", b.line())
