@@ -71,13 +71,16 @@ type embeddedError struct{ *ambient.APIError }
 func (e embeddedError) Error() string { return canary }
 func (e embeddedError) Unwrap() error { return errors.New(canary) }
 
+// errCanary is an errors.New of the canary, a word in capitals.
+var errCanary = errors.New(strings.Clone(canary))
+
 // foreignErrors are what a caller's own code may fail with.
 var foreignErrors = []error{
-	errors.New(canary), fmt.Errorf("%s: %w", canary, io.ErrUnexpectedEOF), textError(canary), formattedError{canary}, &formattedError{canary}, embeddedError{}, errors.Join(errors.New(canary), textError(canary)),
-	&url.Error{Op: "Get", URL: "https://" + canaryWord + "?" + canary, Err: errors.New(canary)}, &url.Error{Op: canary, URL: canary, Err: &url.Error{URL: canary, Err: textError(canary)}},
-	&fs.PathError{Op: "open", Path: canary, Err: syscall.ENOENT}, &os.LinkError{Op: "link", Old: canary, New: canary, Err: errors.New(canary)},
-	&net.OpError{Op: canary, Net: canary, Addr: &net.UnixAddr{Name: canary}, Source: &net.UnixAddr{Name: canary}, Err: errors.New(canary)},
-	&net.DNSError{Err: canary, Name: canary, Server: canary}, &json.UnsupportedValueError{Str: canary}, &http.ProtocolError{ErrorString: canary},
+	errCanary, fmt.Errorf("%s: %w", canary, io.ErrUnexpectedEOF), textError(canary), formattedError{canary}, &formattedError{canary}, embeddedError{}, errors.Join(errCanary, textError(canary)),
+	&url.Error{Op: "Get", URL: "https://" + canaryWord + "?" + canary, Err: errCanary}, &url.Error{Op: canary, URL: canary, Err: &url.Error{URL: canary, Err: textError(canary)}},
+	&fs.PathError{Op: "open", Path: canary, Err: syscall.ENOENT}, &os.LinkError{Op: "link", Old: canary, New: canary, Err: errCanary},
+	&net.OpError{Op: canary, Net: canary, Addr: &net.UnixAddr{Name: canary}, Source: &net.UnixAddr{Name: canary}, Err: errCanary},
+	&net.DNSError{Err: canary, Name: canary, Server: canary}, &json.UnsupportedValueError{Str: canary},
 }
 
 // A loudWatch sees all that a client tells while it works.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"runtime"
 	"slices"
 	"sync"
@@ -17,7 +18,8 @@ import (
 	ambient "github.com/ambient-scribe/ambient-go"
 )
 
-// A crowd watches how many requests are on their way at once.
+// A crowd watches how many requests are on their way at once. Those for long ids
+// take longer.
 type crowd struct {
 	*clockwork
 	mu        sync.Mutex
@@ -27,7 +29,7 @@ type crowd struct {
 func (c *crowd) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.count(1)
 	defer c.count(-1)
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(200 * time.Millisecond * time.Duration(len(path.Base(r.URL.Path))))
 	return c.clockwork.RoundTrip(r)
 }
 
@@ -59,6 +61,22 @@ func TestWaitAllHasEightInFlight(t *testing.T) {
 		assert.Equal(t, 8, c.most)
 		counts := slices.Sorted(maps.Values(clock.polls))
 		assert.LessOrEqual(t, counts[len(counts)-1]-counts[0], 3, "%v", counts)
+	})
+}
+
+// When the loop is left its polls are over, not only cancelled.
+func TestLeavingWaitAllWaitsForItsPolls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock, _ := newClockwork(t, 0)
+		c := &crowd{clockwork: clock}
+		client, err := ambient.NewClient(ambient.WithToken("synthetic"), ambient.WithHTTPClient(&http.Client{Transport: c}))
+		require.NoError(t, err)
+		for range client.Transcriptions.WaitAll(t.Context(), []int64{1, 22, 333}) {
+			break
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		assert.Zero(t, c.now)
 	})
 }
 
