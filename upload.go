@@ -80,10 +80,10 @@ func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 		return
 	}
 	b, err := json.Marshal(additional)
-	switch _, isBytes := additional.([]byte); {
+	switch {
 	case err != nil:
 		u.err = &RequestError{Field: "additional_context", Problem: "cannot be marshalled to JSON", cause: err}
-	case isBytes || !jsonobject.IsObject(b):
+	case !jsonobject.IsObject(b):
 		u.err = refuse("additional_context", "must marshal to a JSON object: use a struct or a map, not a string, number, list or []byte")
 	default:
 		u.form.Field("additional_context", string(b))

@@ -125,6 +125,9 @@ func (g *Gate) Leave(t Ticket, o Outcome) {
 		g.refusals = 0
 		g.goodCalls++
 	}
+	if g.open && g.remaining == 0 && now.Before(g.reset) {
+		g.shut(g.reset, g.queue.Len())
+	}
 	g.dispatch(now)
 }
 
@@ -165,8 +168,13 @@ func (g *Gate) refuse(t Ticket, info limits.Info, now time.Time) {
 	g.gap, g.flight, g.released = max(g.pause, minPause)/perPause, coldFlight, 0
 	g.goodCalls = 0
 	g.closedAt, g.closedUntil = now, until
+	g.shut(until, g.queue.Len()+1) // the refused call waits too
+}
+
+// shut tells of a closing.
+func (g *Gate) shut(until time.Time, waiting int) {
 	g.open = false
-	g.changes = append(g.changes, Change{Closed: true, Until: until, Waiting: g.queue.Len() + 1})
+	g.changes = append(g.changes, Change{Closed: true, Until: until, Waiting: waiting})
 }
 
 // lengthen adapts the pause: longer when the last one brought nothing, shorter
@@ -203,21 +211,22 @@ func (g *Gate) room(now time.Time) (opens time.Time, ok bool) {
 	if now.Before(g.closedUntil) {
 		return g.closedUntil, false
 	}
-	if !g.open {
+	g.rollOver(now)
+	switch {
+	case !g.answered:
+		ok = g.inFlight < coldFlight
+	case g.remaining >= 0:
+		opens, ok = g.roomInWindow()
+	case now.Before(g.nextGo):
+		opens = g.nextGo
+	default:
+		ok = g.gap == 0 || g.inFlight < g.flight
+	}
+	if ok && !g.open {
 		g.open = true
 		g.changes = append(g.changes, Change{Waiting: g.queue.Len()})
 	}
-	if !g.answered {
-		return time.Time{}, g.inFlight < coldFlight
-	}
-	g.rollOver(now)
-	if g.remaining >= 0 {
-		return g.roomInWindow()
-	}
-	if now.Before(g.nextGo) {
-		return g.nextGo, false
-	}
-	return time.Time{}, g.gap == 0 || g.inFlight < g.flight
+	return opens, ok
 }
 
 // rollOver starts a new window when the known one has ended. It allows the

@@ -30,3 +30,25 @@ func TestHeadersThatStopComing(t *testing.T) {
 		})
 	}
 }
+
+// A closing that headers announce before anyone is refused is told like one
+// that a refusal brings, and so is its end.
+func TestAnnouncedClosingIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []Change
+		g := New(func(c Change) { told = append(told, c) })
+		reset := time.Now().Add(time.Minute)
+		for range 2 {
+			var place uint64
+			ticket, err := g.Enter(t.Context(), time.Hour, &place)
+			require.NoError(t, err)
+			g.Leave(ticket, Outcome{Answered: true, Info: limits.Info{Limit: 9, Remaining: 0, Reset: reset}})
+			reset = reset.Add(time.Minute)
+		}
+		require.Equal(t, []Change{
+			{Closed: true, Until: reset.Add(-2 * time.Minute)},
+			{Waiting: 1},
+			{Closed: true, Until: reset.Add(-time.Minute)},
+		}, told)
+	})
+}
