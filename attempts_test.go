@@ -31,6 +31,7 @@ func plan(srv *ambienttest.Server, faults ...ambienttest.Fault) {
 // TestEveryAttemptIsRecorded: a call that meets a rate limit, a lost
 // connection, a refused token and a gateway has five attempts, each as it was.
 func TestEveryAttemptIsRecorded(t *testing.T) {
+	t.Parallel()
 	bad := []ambienttest.Fault{
 		ambienttest.RetryAfter(429, "2"), {Reset: ambienttest.ResetMidBody, Delay: time.Second}, ambienttest.Answer(401), ambienttest.RetryAfter(502, "3"),
 	}
@@ -97,6 +98,7 @@ func TestEveryAttemptIsRecorded(t *testing.T) {
 // TestNetworkErrorHasItsAttempts: exhaustion keeps the last failure and all
 // attempts.
 func TestNetworkErrorHasItsAttempts(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		srv.FaultRange(submitRoute, 1, 4, ambienttest.Fault{Reset: ambienttest.ResetMidBody})
 		var info ambient.CallInfo
@@ -130,6 +132,7 @@ func TestUnsentCallHasNoAttempt(t *testing.T) {
 // TestATokenErrorDoesNotHideASubmit: the gateway may have passed the first
 // attempt on; that the token could not be renewed after it changes nothing.
 func TestATokenErrorDoesNotHideASubmit(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		plan(srv, ambienttest.ProxyHTML(502), ambienttest.Answer(401))
 		srv.Fault("POST /auth/token", 2, ambienttest.Answer(401))

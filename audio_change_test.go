@@ -110,6 +110,7 @@ var errDisk = errors.New("I/O error on " + secret)
 // end ends the call: no server ever has a whole request of it, no text names
 // it, and no handle stays open.
 func TestSourcesThatChangeWhileTheyAreSent(t *testing.T) {
+	t.Parallel()
 	const size = 40_000
 	content := pattern(size)
 	good := diskFile{content: content, modified: time.Unix(1, 0)}
@@ -170,6 +171,7 @@ func TestSourcesThatChangeWhileTheyAreSent(t *testing.T) {
 // A file that is replaced between two attempts is not sent as if it were the
 // same; that the first attempt may have been taken is not forgotten.
 func TestSourcesThatChangeBetweenAttempts(t *testing.T) {
+	t.Parallel()
 	content := pattern(40_000)
 	for status, submitted := range map[int]bool{503: false, 429: false, 500: true} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -221,6 +223,7 @@ func (h hesitant) ReadAt(p []byte, off int64) (int, error) {
 
 // Every handle is closed, however the call ends.
 func TestHandlesAreClosed(t *testing.T) {
+	t.Parallel()
 	content := pattern(100_000)
 	for name, test := range map[string]struct {
 		faults []ambienttest.Fault

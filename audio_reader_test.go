@@ -20,6 +20,7 @@ import (
 // A reader is sent once. A refusal that came before any of it was read, for
 // which Expect: 100-continue sees to, costs nothing and is repeated.
 func TestAReaderIsRepeatedOnlyUnread(t *testing.T) {
+	t.Parallel()
 	content := pattern(20_000)
 	early := func(status int) ambienttest.Fault {
 		f := ambienttest.Answer(status)
@@ -107,6 +108,7 @@ func TestAReaderIsUsedOnce(t *testing.T) {
 // A reader that fails is an AudioError with the place where it did; one that
 // does not keep to its Len is, too.
 func TestReadersThatFail(t *testing.T) {
+	t.Parallel()
 	errReader := errors.New("tape torn: " + secret)
 	content := pattern(20_000)
 	for _, c := range []struct {
@@ -176,6 +178,7 @@ const day = 24 * time.Hour
 // the first byte or one in the middle is waited for. After that the source is
 // let alone.
 func TestBlockedSourcesDoNotHoldTheCall(t *testing.T) {
+	t.Parallel()
 	for _, before := range []int{0, 5, 20_000} {
 		for name, audio := range map[string]func(*stuck) ambient.Audio{
 			"reader":    func(s *stuck) ambient.Audio { return ambient.AudioReader("visit.mp3", s) },

@@ -56,6 +56,7 @@ func (e *events) of(kind ambient.EventKind) (some []ambient.Event) {
 // it. What is not recognised, or is not what it claims to be, is sent all the
 // same: the service knows best. No name of the caller's reaches it.
 func TestAudioTypes(t *testing.T) {
+	t.Parallel()
 	const dir = "visits/" + secret + "/" + secret
 	for _, c := range []struct {
 		name     string
@@ -136,6 +137,7 @@ func TestAudioIsNumbered(t *testing.T) {
 }
 
 func TestSyntheticVisitIsRecognised(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		var told events
 		client := newClient(t, srv, ambient.WithObserver(told.observe))
@@ -153,6 +155,7 @@ func TestSyntheticVisitIsRecognised(t *testing.T) {
 
 // Requests are queued as JSON: audio of a file or of bytes goes along.
 func TestAudioSurvivesJSON(t *testing.T) {
+	t.Parallel()
 	path := tempFile(t, sound(headWAV))
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)

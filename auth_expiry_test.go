@@ -52,6 +52,7 @@ func (s *tokenServer) client(t testing.TB) *ambient.Client {
 // TestExpiry: a token lives until its exp claim by the server's own clock,
 // where that can be believed, else for the documented 48 hours.
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	const usual = 48 * time.Hour
 	ahead := 3 * time.Hour
 	claim := func(format string, d time.Duration) func() string {
@@ -133,6 +134,7 @@ func TestUnusableTokens(t *testing.T) {
 // TestRenewalAtAClosedGate: calls that wait for the rate limit meet a revoked
 // token when it opens; the token call needs no place in their line.
 func TestRenewalAtAClosedGate(t *testing.T) {
+	t.Parallel()
 	const n = 50
 	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)

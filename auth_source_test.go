@@ -90,6 +90,7 @@ func TestTokenSourceFails(t *testing.T) {
 // TestExpectIsDropped for a server that does not know it (RFC 9110, section
 // 10.1.1), and the upload is sent without.
 func TestExpectIsDropped(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		unknown := ambienttest.Answer(http.StatusExpectationFailed)
 		unknown.Early = true

@@ -40,6 +40,7 @@ func callers(n int, call func() error) []error {
 // after it was revoked, one call fetches it, and a straggler whose refusal
 // comes late makes no second.
 func TestOneTokenCallForAll(t *testing.T) {
+	t.Parallel()
 	const n = 50
 	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
@@ -161,6 +162,7 @@ func TestReplayAfter401(t *testing.T) {
 // TestWrongPassword: never repeated, and remembered for a while, so that a
 // thousand callers do not lock the account.
 func TestWrongPassword(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv, ambient.WithCredentials(srv.Username, "not-the-password"))
 		for _, err := range callers(1000, func() error { return get(context.Background(), client) }) {

@@ -162,6 +162,7 @@ func everyLoudCall(client *ambient.Client) map[string]error {
 }
 
 func TestNoBodyShowsData(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{200, 404} {
 		for _, body := range loudBodies {
 			w := &loudWatch{}
@@ -178,6 +179,7 @@ func TestNoBodyShowsData(t *testing.T) {
 }
 
 func TestNoStatusShowsData(t *testing.T) {
+	t.Parallel()
 	for i, status := range allStatuses() {
 		w := &loudWatch{}
 		client := canned(t, w, reply(status, loudBodies[i%len(loudBodies)]))
@@ -194,6 +196,7 @@ func TestNoStatusShowsData(t *testing.T) {
 
 // One error of each type in every format there is.
 func TestNoFormatShowsData(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{200, 404} {
 		_, err := canned(t, &loudWatch{}, reply(status, loudBodies[3])).Scribes.Create(t.Context(), loudScribe())
 		showsNoErrorAtAll(t, err)
@@ -213,6 +216,7 @@ func TestNoFormatShowsData(t *testing.T) {
 }
 
 func TestNoForeignErrorShowsData(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	good := reply(200, `{"id": 7, "task_status": "STT_PROCESSING"}`)
 	for _, foreign := range foreignErrors {

@@ -87,6 +87,7 @@ func trusting(t *testing.T, c tls.Certificate) *x509.CertPool {
 // Failures between the client and the service, told by net/http in words of
 // the other side.
 func TestNoNetworkFailureShowsData(t *testing.T) {
+	t.Parallel()
 	proxied := func(transport *http.Transport, proxy string) *http.Transport {
 		u, err := url.Parse(proxy)
 		require.NoError(t, err)
@@ -147,6 +148,7 @@ func TestNoNetworkFailureShowsData(t *testing.T) {
 
 // Requests that are refused, and options.
 func TestNoRefusalShowsData(t *testing.T) {
+	t.Parallel()
 	w := &loudWatch{}
 	client := canned(t, w, failWith{errors.New("nothing is sent")})
 	transcribe := func(change func(*ambient.TranscriptionRequest)) error {
@@ -202,6 +204,7 @@ func TestNoRefusalShowsData(t *testing.T) {
 }
 
 func TestNoJobShowsData(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		fields := map[string]any{"raw_text": canary, "error_message": canary, canaryWord: canary}
 		for _, status := range []string{"STT_ERROR", "STT_INCOMPLETE"} {
@@ -231,6 +234,7 @@ func TestNoJobShowsData(t *testing.T) {
 // The server's own way of repeating what it was sent, and refusals by the rate
 // limit, with all that lies between.
 func TestNoWholeCallShowsData(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := ambienttest.StartInMemory(t, ambienttest.WithCredentials(canaryWord, canary), ambienttest.WithTemplates(8))
 		loud := ambienttest.Fault{Status: 503, Header: loudHeader(), Body: loudBodies[3]}
@@ -268,6 +272,7 @@ func TestNoWholeCallShowsData(t *testing.T) {
 
 // Without a logger or observer nothing is written anywhere.
 func TestSilentByDefault(t *testing.T) {
+	t.Parallel()
 	var written strings.Builder
 	old := slog.Default()
 	flags, out := log.Flags(), log.Writer()

@@ -37,6 +37,7 @@ func visit() ambient.Audio {
 }
 
 func TestFullLife(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		ctx := context.Background()

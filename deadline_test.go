@@ -49,6 +49,7 @@ func (hidden) Deadline() (time.Time, bool) { return time.Time{}, false }
 // TestContextEndsInABackoff: the call returns at once with both what the
 // context and what the server said.
 func TestContextEndsInABackoff(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		end  func(context.Context) (context.Context, context.CancelFunc)
 		want []error

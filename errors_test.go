@@ -131,6 +131,7 @@ func (s bodyShape) statuses() []int {
 }
 
 func TestEveryStatusWithEveryBody(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		n := 0
 		for name, shape := range bodyShapes {
@@ -167,6 +168,7 @@ func TestEveryStatusWithEveryBody(t *testing.T) {
 }
 
 func TestEveryStatusEndsAWait(t *testing.T) {
+	t.Parallel()
 	for _, status := range allStatuses() {
 		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 			srv.FaultRange("GET /transcribe/{id}", 1, 100, ambienttest.Answer(status))

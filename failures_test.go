@@ -111,6 +111,7 @@ func TestErrorsMadeByHandPrint(t *testing.T) {
 }
 
 func TestRetryableAndMaybeSubmittedThroughEveryWrapping(t *testing.T) {
+	t.Parallel()
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	for name, c := range map[string]struct {
 		fault                ambienttest.Fault
@@ -229,6 +230,7 @@ func eachLink(err error, visit func(error)) {
 
 // The end of a context is found with its cause, whenever it comes.
 func TestContextsAndTheirCauses(t *testing.T) {
+	t.Parallel()
 	shutdown := errors.New("shift of Jane Doe ends")
 	for name, fault := range map[string]ambienttest.Fault{
 		"in flight":        {Delay: time.Hour},

@@ -111,6 +111,7 @@ func TestEventsTellWhyACallIsSlow(t *testing.T) {
 // What needs a look is a warning, what explains a slow call is told, all else
 // is for debugging.
 func TestLogLevels(t *testing.T) {
+	t.Parallel()
 	levels := map[string]string{}
 	var log bytes.Buffer
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {

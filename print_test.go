@@ -172,6 +172,7 @@ func showsNoErrorAtAll(t *testing.T, err error) {
 // Values of other types show ids, states, counts and sizes. Their JSON is in
 // full: that is what it is for.
 func TestValuesPrintWithoutData(t *testing.T) {
+	t.Parallel()
 	secret := ambient.NewToken(canary, time.Time{})
 	client, err := ambient.NewClient(ambient.WithCredentials(canary, canary), ambient.WithHeader("X-Clinic", "zanqx"), ambient.WithUserAgent("zanqx"))
 	require.NoError(t, err)

@@ -21,6 +21,7 @@ import (
 // WithRateLimit counts requests, not calls: retries and polls are among them,
 // token calls are not.
 func TestWithRateLimit(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		var told events
 		client := newClient(t, srv, ambient.WithRateLimit(2, 1), ambient.WithObserver(told.observe), policy(ambient.RetryPolicy{BaseDelay: time.Nanosecond}))
@@ -41,6 +42,7 @@ func TestWithRateLimit(t *testing.T) {
 // A wait for the limiter that would be too long is told at once, as one for the
 // server's limit is.
 func TestLimiterThatTakesTooLong(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		timeout  time.Duration
@@ -137,6 +139,7 @@ func TestWithLimiter(t *testing.T) {
 
 // The gate tells of its closings and openings, and each call of its wait.
 func TestLimitEvents(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		var told events
 		client := newClient(t, srv, ambient.WithObserver(told.observe))
@@ -162,6 +165,7 @@ func TestLimitEvents(t *testing.T) {
 
 // A limit that is lowered while calls go on is kept to as soon as answers tell.
 func TestLimitLoweredInMidRun(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		limit := ambienttest.RateLimit{Limit: 50, Window: time.Second, Dialect: ambienttest.IETF}
@@ -215,6 +219,7 @@ func (w *window) RoundTrip(r *http.Request) (*http.Response, error) {
 // Ten thousand calls at once are all served, in the limit's time, with hardly
 // any refused.
 func TestTenThousandCallsAtOnce(t *testing.T) {
+	t.Parallel()
 	calls := 10_000
 	if raceEnabled {
 		calls = 1_000

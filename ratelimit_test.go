@@ -35,6 +35,7 @@ func epochIn(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d
 // Whatever dialect the server speaks, and however wrong its clock or ours is,
 // all calls succeed in about the time that the limit allows.
 func TestEveryDialectIsKeptTo(t *testing.T) {
+	t.Parallel()
 	dialects := map[string]ambienttest.Dialect{
 		"no headers": ambienttest.NoHeaders, "Retry-After": ambienttest.RetryAfterOnly, "X-RateLimit": ambienttest.XRateLimit,
 		"X-RateLimit in ms": ambienttest.XRateLimitMillis, "RateLimit in seconds": ambienttest.RateLimitDelta, "IETF": ambienttest.IETF,
@@ -82,6 +83,7 @@ func TestEveryDialectIsKeptTo(t *testing.T) {
 // A reset that has passed, or is now, does not make a hot loop: the pauses
 // double from 100 ms.
 func TestResetInThePast(t *testing.T) {
+	t.Parallel()
 	for name, past := range map[string]func() ambienttest.Fault{
 		"an hour ago":      func() ambienttest.Fault { return limited("X-RateLimit-Reset", epochIn(-time.Hour)) },
 		"an old date":      func() ambienttest.Fault { return limited("Retry-After", "Thu, 01 Jan 1998 00:00:00 GMT") },
@@ -159,6 +161,7 @@ func TestResetTenHoursAhead(t *testing.T) {
 // A deadline before the reset ends a call at once: one that was refused, one
 // that comes later, and one that waits already.
 func TestDeadlineBeforeTheReset(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
@@ -188,6 +191,7 @@ func TestDeadlineBeforeTheReset(t *testing.T) {
 
 // MaxLimitWait bounds all waits of a call together.
 func TestMaxLimitWait(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		max      time.Duration
 		attempts int
@@ -210,6 +214,7 @@ func TestMaxLimitWait(t *testing.T) {
 
 // A refusal for the rate limit is no failed attempt.
 func TestRefusalsDoNotCountAsAttempts(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		plan(srv, limited("Retry-After", "1"), limited("Retry-After", "1"), limited("Retry-After", "1"), ambienttest.Answer(503), limited("Retry-After", "1"))
 		sub, err := submitOf(t.Context(), newClient(t, srv, policy(ambient.RetryPolicy{MaxAttempts: 2})), visit())
@@ -237,6 +242,7 @@ func TestLimitAndThenAnExpiredToken(t *testing.T) {
 
 // An upload that is refused has cost no byte of its body.
 func TestRefusedUploadsCostNothing(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		srv.SetRateLimit(ambienttest.RateLimit{Limit: 1, Window: time.Minute, Dialect: ambienttest.RetryAfterOnly})

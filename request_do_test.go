@@ -118,6 +118,7 @@ func TestDoRefusesOtherPlaces(t *testing.T) {
 
 // POST and PATCH may create something, so they are submits to the policies.
 func TestDoTreatsUnsafeMethodsAsSubmits(t *testing.T) {
+	t.Parallel()
 	for method, submit := range map[string]bool{"GET": false, "PUT": false, "DELETE": false, "HEAD": false, "OPTIONS": false, "POST": true, "PATCH": true, "APPROVE": true} {
 		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 			srv.FaultRange("*", 2, 100, ambienttest.Fault{Reset: ambienttest.ResetAfterRead})

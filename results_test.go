@@ -113,6 +113,7 @@ func TestOddFields(t *testing.T) {
 // An answer that is no answer to this request is a DecodeError, never a result
 // of another job; a submit may have been taken.
 func TestUnusableAnswers(t *testing.T) {
+	t.Parallel()
 	get := func(c *ambient.Client) error { _, err := c.Transcriptions.Get(context.Background(), 7); return err }
 	getScribe := func(c *ambient.Client) error { _, err := c.Scribes.Get(context.Background(), 7); return err }
 	submit := func(c *ambient.Client) error {
@@ -175,6 +176,7 @@ func TestUnusableAnswers(t *testing.T) {
 // Results are queued and stored as JSON: nothing is lost on the way there and
 // back, the submission and its doubt included.
 func TestResultsSurviveJSON(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		srv.ScriptTranscription(ambienttest.Step{Status: "STT_COMPLETED", Fields: map[string]any{"raw_text": "hello\u2028", "confidence": 0.25, "words": []any{"a", nil}}})

@@ -177,6 +177,7 @@ func (d *failingDialer) client(c *http.Client) *http.Client {
 // TestPolicyTable shows what the package documentation's table says of every
 // outcome, for reads, token calls and submits.
 func TestPolicyTable(t *testing.T) {
+	t.Parallel()
 	names := map[string]bool{}
 	for _, row := range policyTable() {
 		name := row.name()

@@ -48,6 +48,7 @@ func (w *waits) observe(e ambient.Event) {
 }
 
 func TestMaxAttemptsBoundsTheRequests(t *testing.T) {
+	t.Parallel()
 	for _, attempts := range []int{1, 2, 7} {
 		t.Run(fmt.Sprint(attempts), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
@@ -86,6 +87,7 @@ func TestLastAnswerSurvives(t *testing.T) {
 // TestJitterIsFull: a backoff is anything between nothing and its bound, evenly
 // spread, and the bound doubles up to MaxDelay.
 func TestJitterIsFull(t *testing.T) {
+	t.Parallel()
 	const calls = 200
 	bounds := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second} // the last is MaxDelay
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
@@ -117,6 +119,7 @@ func TestJitterIsFull(t *testing.T) {
 
 // TestExtremeDelaysDoNotOverflow: doubling must end before it wraps around.
 func TestExtremeDelaysDoNotOverflow(t *testing.T) {
+	t.Parallel()
 	for name, p := range map[string]ambient.RetryPolicy{
 		"longest base":     {BaseDelay: math.MaxInt64, MaxDelay: math.MaxInt64},
 		"longest maximum":  {BaseDelay: time.Second, MaxDelay: math.MaxInt64, MaxAttempts: 90},
@@ -141,6 +144,7 @@ func TestExtremeDelaysDoNotOverflow(t *testing.T) {
 // TestRetryAfterOnServerErrors: go-retryablehttp reads integer seconds and one
 // form of date, and takes an overflow for no wait at all.
 func TestRetryAfterOnServerErrors(t *testing.T) {
+	t.Parallel()
 	const backoff = -1 // nothing usable: the backoff, which is not zero
 	const refused = -2 // more than MaxServerDelay: the call ends
 	for _, c := range []struct {
@@ -202,6 +206,7 @@ func is(value string) func(time.Time) string { return func(time.Time) string { r
 // TestQuotaHoldsAnOutageDown: 1,000 callers in an outage of 30 s are no 4,000
 // requests.
 func TestQuotaHoldsAnOutageDown(t *testing.T) {
+	t.Parallel()
 	const callers = 1000
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		srv.FaultRange(getRoute, 1, 4*callers, ambienttest.Answer(503))
@@ -231,6 +236,7 @@ func TestQuotaHoldsAnOutageDown(t *testing.T) {
 // TestQuotaIsRefunded: a call that succeeds in the end costs nothing, and every
 // plain success earns one token back.
 func TestQuotaIsRefunded(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		const cost, drain = 10, 50 // tokens of a retry after a network failure, and such retries in the quota
 		client := newClient(t, srv, ambient.WithHTTPClient((&failingDialer{}).client(srv.Client())), policy(ambient.RetryPolicy{MaxAttempts: 2}))

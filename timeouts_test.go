@@ -34,6 +34,7 @@ func withTrickle(f ambienttest.Fault, d time.Duration) ambienttest.Fault {
 // TestADeadConnectionIsCut: an attempt with bytes due and none moved ends after
 // its bound, says so, and is told apart by how far it got.
 func TestADeadConnectionIsCut(t *testing.T) {
+	t.Parallel()
 	const stall, response = 60 * time.Second, 5 * time.Minute    // the defaults
 	announced := ambient.AudioBytes("visit.mp3", pattern(2<<20)) // announced with Expect: 100-continue
 	hangMidBody := ambienttest.Fault{Reset: ambienttest.ResetMidBody, Delay: time.Hour}
@@ -94,6 +95,7 @@ func TestAStalledErrorBodyKeepsItsStatus(t *testing.T) {
 
 // TestASlowConnectionIsNotDead: a byte a second, for longer than any bound.
 func TestASlowConnectionIsNotDead(t *testing.T) {
+	t.Parallel()
 	const size = 1000
 	slow := ambienttest.Fault{Status: 200, Body: `{"id": 7, "task_status": "STT_COMPLETED", "raw_text": "` + strings.Repeat("x", size) + `"}`, Trickle: second}
 	for name, test := range map[string]func(t *testing.T, srv *ambienttest.Server, client *ambient.Client){
@@ -147,6 +149,7 @@ func (s *slowReader) ReadAt(p []byte, off int64) (int, error) {
 
 // TestClientTimeoutBoundsEachAttempt and not the call, nor its backoffs.
 func TestClientTimeoutBoundsEachAttempt(t *testing.T) {
+	t.Parallel()
 	const bound = 10*second + second/2
 	late := withDelay(someJob, time.Minute)
 	endless := ambienttest.Fault{Status: 503, BodySize: ambienttest.Endless, Trickle: second}
@@ -211,6 +214,7 @@ func (s *sleepingReader) Read(p []byte) (int, error) {
 // TestAHangingSourceDoesNotHoldTheCall: neither past the stall timeout nor past
 // the caller's context, though net/http waits for a Read of the body to return.
 func TestAHangingSourceDoesNotHoldTheCall(t *testing.T) {
+	t.Parallel()
 	for name, patience := range map[string]time.Duration{"stall timeout": time.Hour, "context": second} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {

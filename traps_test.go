@@ -33,6 +33,7 @@ func digest(b []byte) string {
 
 // TestBodiesAreTheSameOnEveryAttempt, and as long as their Content-Length.
 func TestBodiesAreTheSameOnEveryAttempt(t *testing.T) {
+	t.Parallel()
 	content := pattern(300 << 10)
 	for name, audio := range map[string]ambient.Audio{
 		"bytes":     ambient.AudioBytes("visit.mp3", content),
@@ -109,6 +110,7 @@ func (f *slowFile) Read(p []byte) (int, error) {
 // TestTheWriterBeforeMayStillBeReading, so no attempt shares an offset with the
 // one before, and what that one reads late is neither sent nor counted.
 func TestTheWriterBeforeMayStillBeReading(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		source := &slowFS{content: pattern(900 << 10)}
 		var progress []int64
@@ -136,6 +138,7 @@ func TestTheWriterBeforeMayStillBeReading(t *testing.T) {
 // TestSilence: go-retryablehttp logs to stderr unless told not to. A process of
 // its own shows that nothing at all is written.
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("AMBIENT_TEST_SILENCE") == "" {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestSilence$", "-test.count=1")
 		cmd.Env = append(os.Environ(), "AMBIENT_TEST_SILENCE=1", "GORACE=atexit_sleep_ms=0")
@@ -163,6 +166,7 @@ func (w *writes) String() string              { return string(w.b) }
 // TestACancelledBackoffClosesNoConnection: go-retryablehttp closes all idle
 // connections of the client it is given, which may be the whole program's.
 func TestACancelledBackoffClosesNoConnection(t *testing.T) {
+	t.Parallel()
 	const calls = 100
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
@@ -184,6 +188,7 @@ func TestACancelledBackoffClosesNoConnection(t *testing.T) {
 // TestExhaustionClosesNoConnection is the same for its other call of
 // CloseIdleConnections.
 func TestExhaustionClosesNoConnection(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		srv.FaultRange(getRoute, 1, 40, ambienttest.Answer(503))
 		client := newClient(t, srv)
@@ -199,6 +204,7 @@ func TestExhaustionClosesNoConnection(t *testing.T) {
 // TestErrorBodiesAreBounded: of an error body without an end 256 KiB are kept
 // and no time is lost.
 func TestErrorBodiesAreBounded(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		endless := ambienttest.ProxyHTML(500)
 		endless.BodySize = ambienttest.Endless
@@ -266,6 +272,7 @@ func TestHeadersAreMadeForEachAttempt(t *testing.T) {
 // or the password, nor to this one, nor to a Location that net/http would
 // refuse with an error that repeats it.
 func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
 	elsewhere := ambienttest.Start(t)
 	for name, location := range map[string]string{
 		"another host": elsewhere.URL + "/auth/token", "this host": ambienttest.BasePath + "/auth/token", "unparsable": "http://[::1/%zz", "none": "",

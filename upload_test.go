@@ -42,6 +42,7 @@ func ways(t testing.TB, content []byte) map[string]ambient.Audio {
 // Content-Length says. Only a reader that does not know its length is sent in
 // chunks.
 func TestEverySourceArrivesWhole(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1, 11, 12, 13, 70_000} {
 		content := pattern(max(size, 4))[:size]
 		for name, audio := range ways(t, content) {
@@ -67,6 +68,7 @@ func TestEverySourceArrivesWhole(t *testing.T) {
 
 // All kinds in one request, in the order given, with transcripts of any text.
 func TestManyPartsInOneRequest(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		var audio []ambient.Audio
@@ -121,6 +123,7 @@ func (s *steps) drops(t testing.TB) (n int) {
 // Progress is the bytes of the current attempt: it rises to the total, and a
 // repeated attempt shows as a drop.
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		faults []ambienttest.Fault

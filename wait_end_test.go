@@ -17,6 +17,7 @@ import (
 // Both services, from submit to each of their ends: what comes back, and as
 // which error.
 func TestLives(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		life []ambienttest.Step
@@ -114,6 +115,7 @@ func TestLives(t *testing.T) {
 // Only the context bounds a wait. Its last interval is cut so that one more poll
 // fits, and what that one sees counts.
 func TestLastPollFitsBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		ends  time.Duration // of the job
@@ -160,6 +162,7 @@ var errClosing = errors.New("the clinic closes")
 // When the context ends, the wait does, wherever it is; the error is the
 // context's, with its cause, and says where to go on.
 func TestContextEndsAWait(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		after time.Duration
 		fault ambienttest.Fault
@@ -232,6 +235,7 @@ func TestRateLimitInAWait(t *testing.T) {
 // Whatever goes wrong after the submit, the error has the id: without it the
 // job would be lost.
 func TestErrorsAfterTheSubmitHaveTheID(t *testing.T) {
+	t.Parallel()
 	for name, plan := range map[string]func(srv *ambienttest.Server, cancel func()){
 		"the context ends":  func(_ *ambienttest.Server, cancel func()) { time.AfterFunc(5*time.Second, cancel) },
 		"with the answer":   func(_ *ambienttest.Server, cancel func()) { time.AfterFunc(time.Nanosecond, cancel) },

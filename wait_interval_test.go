@@ -29,6 +29,7 @@ func polls(srv *ambienttest.Server, start time.Time) (at []time.Duration) {
 // The interval is an eighth of the job's age, 10 % more or less, within the
 // bounds. The age is that of the server, whose clock may be another one.
 func TestPollInterval(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		min, max time.Duration // 0 = the default
@@ -84,6 +85,7 @@ func TestPollInterval(t *testing.T) {
 
 // Waiters that started together do not poll together for ever.
 func TestPollsAreJittered(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		seen := map[time.Duration]bool{}
@@ -130,6 +132,7 @@ func newClockwork(t testing.TB, ends time.Duration, opts ...ambient.Option) (*cl
 
 // What a wait costs, and how late it is: the bounds that the package promises.
 func TestPollsAndLag(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		job   time.Duration
 		polls int

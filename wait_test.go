@@ -54,6 +54,7 @@ func TestFirstPoll(t *testing.T) {
 // A Retry-After wins over the interval, on an answer that the job goes on as on
 // one that fails; not beyond a quarter of an hour.
 func TestRetryAfterOfAPoll(t *testing.T) {
+	t.Parallel()
 	going := func(retryAfter string) ambienttest.Fault {
 		return ambienttest.Fault{Status: 200, Header: http.Header{"Retry-After": {retryAfter}}, Body: `{"id": 101, "task_status": "STT_PROCESSING"}`}
 	}
@@ -86,6 +87,7 @@ func TestRetryAfterOfAPoll(t *testing.T) {
 
 // Polls may fail for a while: nine in a row and again nine after a good one.
 func TestTransientFailures(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []ambienttest.Fault{ambienttest.Answer(500), ambienttest.ProxyHTML(502), ambienttest.Answer(503), {Reset: ambienttest.ResetAfterRead}, ambienttest.Answer(408)} {
 		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 			client := newClient(t, srv, oneTry)
@@ -127,6 +129,7 @@ func TestTransientFailures(t *testing.T) {
 
 // What another poll would meet again ends the wait at once.
 func TestFailuresThatEndAWait(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []ambienttest.Fault{
 		ambienttest.Answer(400), ambienttest.Answer(403), ambienttest.Answer(404), ambienttest.Answer(422), ambienttest.Redirect("/" + secret),
 		{Status: 200, Body: "<html>" + secret}, {Status: 200, Body: `{"id": 5, "task_status": "STT_COMPLETED"}`},
@@ -151,6 +154,7 @@ func TestFailuresThatEndAWait(t *testing.T) {
 // Right after its submit a job may not be found yet. That is so for ten seconds,
 // and for who has just submitted it.
 func TestNotFoundYet(t *testing.T) {
+	t.Parallel()
 	missing := ambienttest.Answer(404)
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
@@ -172,6 +176,7 @@ func TestNotFoundYet(t *testing.T) {
 
 // A status that this SDK does not know is no end, and is told of once.
 func TestUnknownStatus(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		var told events
 		client := newClient(t, srv, ambient.WithObserver(told.observe))

@@ -43,6 +43,7 @@ func (c *crowd) count(n int) {
 // However many the jobs, eight requests are in flight at most, and nobody
 // starves.
 func TestWaitAllHasEightInFlight(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		clock, _ := newClockwork(t, time.Minute)
 		c := &crowd{clockwork: clock}

@@ -27,6 +27,7 @@ func submitMany(t testing.TB, srv *ambienttest.Server, client *ambient.Client, n
 // Each job is yielded as it ends, whatever the order of the ids; one that is
 // named twice is yielded once.
 func TestWaitAllYieldsEachAsItEnds(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		const jobs = 8
@@ -49,6 +50,7 @@ func TestWaitAllYieldsEachAsItEnds(t *testing.T) {
 // Whatever becomes of a job, it is yielded with its id and one of the errors of
 // a wait; the others go on.
 func TestWaitAllErrors(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		completes := submitLife(t, srv, client, ambienttest.TranscriptionCompletes(time.Minute, "hello")...)
@@ -82,6 +84,7 @@ func TestWaitAllErrors(t *testing.T) {
 }
 
 func TestWaitAllOfScribes(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		var ids []int64
@@ -126,6 +129,7 @@ func TestWaitAllOfNothing(t *testing.T) {
 // function: what is in flight is cancelled and over when the loop is, and
 // nothing goes on. The bubble would find a goroutine left behind.
 func TestWaitAllLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	const jobs = 9 // one more than are in flight at once
 	for _, delay := range []time.Duration{0, 3 * time.Second} {
 		for leaveAt := 1; leaveAt <= jobs; leaveAt++ {
@@ -164,6 +168,7 @@ func TestWaitAllLeavesNothingBehind(t *testing.T) {
 // When the context ends, each job that has not ended is yielded once, with the
 // context's error and cause, wherever its poll is; also there one can leave.
 func TestContextEndsWaitAll(t *testing.T) {
+	t.Parallel()
 	const jobs = 12
 	for _, delay := range []time.Duration{0, 10 * time.Second} {
 		for _, leaveAt := range []int{jobs + 1, 3, 7} {
@@ -205,6 +210,7 @@ func TestContextEndsWaitAll(t *testing.T) {
 
 // A deadline is that of each job: all get their last poll before it.
 func TestDeadlineEndsWaitAll(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		ids := submitMany(t, srv, client, 10, func(i int) time.Duration { return time.Duration(i%2) * time.Hour })

@@ -123,6 +123,7 @@ func TestWireIsGolden(t *testing.T) {
 // The same requests as the server reads them: what API.md names, and nothing
 // else.
 func TestWireIsWhatTheAPIDocuments(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		everyCall(t, newClient(t, srv))
 		type (
