@@ -1,0 +1,81 @@
+package ambient_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+// randomFault is a way in which a submit may go wrong, or none.
+func randomFault(r *rand.Rand) ambienttest.Fault {
+	statuses := []int{400, 401, 404, 408, 409, 422, 425, 429, 500, 501, 502, 503, 504, 520}
+	resets := []ambienttest.Reset{ambienttest.ResetBeforeRead, ambienttest.ResetMidBody, ambienttest.ResetAfterRead, ambienttest.ResetMidResponse}
+	switch r.IntN(4) {
+	case 0:
+		f := ambienttest.Answer(statuses[r.IntN(len(statuses))])
+		f.Early = r.IntN(3) == 0
+		return f
+	case 1:
+		return ambienttest.Fault{Reset: resets[r.IntN(len(resets))]}
+	case 2: // the job is made, and the answer says something else or is lost
+		if r.IntN(2) == 0 {
+			return ambienttest.Fault{Process: true, Reset: ambienttest.ResetAfterRead}
+		}
+		f := ambienttest.ProxyHTML([]int{500, 502, 504}[r.IntN(3)])
+		f.Process = true
+		return f
+	}
+	return ambienttest.Fault{}
+}
+
+// Whatever happens on the way, a caller knows what the service may hold: a
+// success that claims no duplicate has made exactly one job, an error that
+// claims no submit has made none, and RetrySafe never makes two.
+func TestNoVisitIsSubmittedUnnoticed(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := ambienttest.NewInMemory() // most of the faults are never reached
+			defer srv.Close()
+			r := rand.New(rand.NewPCG(seed, 1))
+			policy := ambient.SubmitRetry(r.IntN(2))
+			client := newClient(t, srv, ambient.WithRetryPolicy(ambient.RetryPolicy{Submits: policy, MaxLimitWait: time.Hour}))
+			var faults []ambienttest.Fault
+			for n := 1; n <= 12; n++ {
+				f := randomFault(r)
+				faults = append(faults, f)
+				if f.Status != 0 || f.Reset != ambienttest.NoReset {
+					srv.Fault("POST /transcribe", n, f)
+				}
+			}
+			sub, err := client.Transcriptions.Submit(t.Context(), &ambient.TranscriptionRequest{Audio: audioOf("")})
+
+			made := 0
+			arrived := srv.RequestsTo("POST /transcribe")
+			for i, request := range arrived {
+				f := faults[i]
+				untouched := f.Status == 0 && (f.Reset == ambienttest.NoReset || f.Reset == ambienttest.ResetMidResponse)
+				if request.Complete && (f.Process || untouched) {
+					made++
+				}
+			}
+			if policy == ambient.RetrySafe {
+				assert.LessOrEqual(t, made, 1, "seed %d", seed)
+			}
+			switch {
+			case err != nil && !ambient.MaybeSubmitted(err):
+				assert.Zero(t, made, "seed %d: %v", seed, err)
+			case err == nil && !sub.PossibleDuplicate():
+				assert.Equal(t, 1, made, "seed %d", seed)
+			case err == nil:
+				assert.Positive(t, made, "seed %d", seed)
+			}
+		})
+	}
+}
