@@ -77,7 +77,8 @@ func AudioBytes(name string, b []byte) Audio {
 	}})}
 }
 
-// AudioReaderAt is the first size bytes of r.
+// AudioReaderAt is the first size bytes of r. A size of 0 is refused, and an r
+// that has less ends the call with an AudioError.
 func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
 	return Audio{hide(audioSource{kind: "io.ReaderAt", claim: name, open: func() (recording, error) {
 		if r == nil || size < 0 {

@@ -1,0 +1,69 @@
+package ambient
+
+import "time"
+
+// A CallOption applies to one call. It is also a WaitOption: it then applies to
+// every call of the wait.
+type CallOption interface {
+	WaitOption
+	applyCall(*callOptions)
+}
+
+// A WaitOption applies to one wait.
+type WaitOption interface {
+	applyWait(*waitOptions)
+}
+
+type callOptions struct {
+	progress func(sent, total int64)
+	info     *CallInfo
+}
+
+type callOption func(*callOptions)
+
+func (f callOption) applyCall(o *callOptions) { f(o) }
+func (f callOption) applyWait(o *waitOptions) { f(&o.callOptions) }
+
+// WithProgress calls f with the bytes of the current attempt's body that were
+// handed to the connection, and the body's size, -1 if unknown. A repeated
+// attempt shows as a drop. f is called from the transport's goroutine.
+func WithProgress(f func(sent, total int64)) CallOption {
+	return callOption(func(o *callOptions) { o.progress = f })
+}
+
+// WithCallInfo fills dst at the end of the call, also when it fails. In a wait
+// it holds the last call's.
+func WithCallInfo(dst *CallInfo) CallOption {
+	return callOption(func(o *callOptions) { o.info = dst })
+}
+
+type waitOptions struct {
+	callOptions
+	min, max time.Duration
+	onPoll   func(PollEvent)
+}
+
+type waitOption func(*waitOptions)
+
+func (f waitOption) applyWait(o *waitOptions) { f(o) }
+
+// WithPollInterval bounds the time between two polls of a job. The defaults
+// are 1 s and 60 s; a zero keeps its default. A min above max raises max.
+func WithPollInterval(min, max time.Duration) WaitOption {
+	return waitOption(func(o *waitOptions) {
+		if min > 0 {
+			o.min = min
+		}
+		if max > 0 {
+			o.max = max
+		}
+		if o.max < o.min {
+			o.max = o.min
+		}
+	})
+}
+
+// WithOnPoll calls f after every poll.
+func WithOnPoll(f func(PollEvent)) WaitOption {
+	return waitOption(func(o *waitOptions) { o.onPoll = f })
+}
