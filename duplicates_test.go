@@ -79,3 +79,29 @@ func TestNoVisitIsSubmittedUnnoticed(t *testing.T) {
 		})
 	}
 }
+
+// A 2xx says that the job was taken, even if it comes before the whole upload
+// has left, as a gateway may answer.
+func TestAnEarlySuccessMayHaveBeenTaken(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]ambienttest.Fault{
+		"unusable":           {Status: 202, Early: true, Body: `{"transcription_id"`},
+		"cut off":            {Status: 202, Early: true, Body: `{"transcription_id": 1}`, Truncate: true},
+		"see the other page": {Status: 303, Early: true},
+	} {
+		for _, policy := range []ambient.SubmitRetry{ambient.RetryDocumented, ambient.RetrySafe} {
+			t.Run(name, func(t *testing.T) {
+				inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+					srv.Fault("POST /transcribe", 1, fault)
+					client := newClient(t, srv, ambient.WithRetryPolicy(ambient.RetryPolicy{Submits: policy}))
+					_, err := client.Transcriptions.Submit(t.Context(), &ambient.TranscriptionRequest{
+						Audio: ambient.AudioBytes("visit.mp3", pattern(4<<20)),
+					})
+					assert.Error(t, err)
+					assert.True(t, ambient.MaybeSubmitted(err), "%v", err)
+					assert.Len(t, srv.RequestsTo("POST /transcribe"), 1, "not repeated")
+				})
+			})
+		}
+	}
+}

@@ -134,17 +134,23 @@ func (c *call) rewinds(r wire.Report) bool {
 }
 
 // mayHaveTaken reports whether the service may have created what this attempt
-// of a submit asked for. It cannot have if it never got the whole request, and
+// of a submit asked for. A success, or a pointer to its result, says so whatever
+// was sent by then. Else it cannot have if it never got the whole request, and
 // has not if it says so.
 func (c *call) mayHaveTaken(r wire.Report) bool {
-	if !c.submit || !r.Whole {
+	switch {
+	case !c.submit:
+		return false
+	case r.Status/100 == 2, r.Status == http.StatusSeeOther:
+		return true
+	case !r.Whole:
 		return false
 	}
 	switch r.Status {
 	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusHTTPVersionNotSupported:
 		return false
 	}
-	return r.Status == 0 || r.Status/100 == 2 || r.Status == http.StatusSeeOther || r.Status >= 500
+	return r.Status == 0 || r.Status >= 500
 }
 
 // permanent reports a failure that another attempt would meet again.
