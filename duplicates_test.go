@@ -39,7 +39,7 @@ func randomFault(r *rand.Rand) ambienttest.Fault {
 // claims no submit has made none, and RetrySafe never makes two.
 func TestNoVisitIsSubmittedUnnoticed(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			srv := ambienttest.NewInMemory() // most of the faults are never reached
 			defer srv.Close()

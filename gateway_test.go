@@ -129,6 +129,7 @@ func awaitPort(t *testing.T, port int, log string) {
 
 // TestGateway: what a real nginx answers by itself, and resets, is understood.
 func TestGateway(t *testing.T) {
+	t.Parallel()
 	api := ambienttest.Start(t)
 	gw := startGateway(t, api)
 	quick := policy(ambient.RetryPolicy{MaxAttempts: 3, BaseDelay: time.Millisecond})

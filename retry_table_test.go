@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -135,11 +136,13 @@ func submitted(t testing.TB, client *ambient.Client) int64 {
 	return sub.ID
 }
 
-// audioOf is a recording of 256 KiB, more than any buffer on the way, from a
-// good source or one that breaks half way.
+// shortVisit is a recording that no buffer on the way holds whole.
+var shortVisit = sync.OnceValue(func() []byte { return pattern(256 << 10) })
+
+// audioOf is such a recording, from a good source or one that breaks half way.
 func audioOf(source string) ambient.Audio {
-	const size = 256 << 10
-	b := pattern(size)
+	b := shortVisit()
+	size := int64(len(b))
 	switch source {
 	case "reader":
 		return ambient.AudioReader("visit.mp3", io.LimitReader(readerAt(b), size))
