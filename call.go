@@ -31,6 +31,8 @@ type call struct {
 	gate        *gate.Gate
 
 	place     uint64        // in the gate's line
+	ticket    gate.Ticket   // of its turn to send
+	inTurn    bool          // from takeTurn to endTurn
 	limitLeft time.Duration // how long it may still wait for the rate limit
 	waited    time.Duration // since the last attempt
 	renewed   Token         // the token that was refused, after that happened
@@ -96,6 +98,7 @@ func (c *call) run(ctx context.Context) error {
 // back, until that is for the retry policy to decide: a renewed token and a
 // rate limit are settled here.
 func (c *call) attempt(req *http.Request) (verdict, error) {
+	defer c.endTurn(gate.Outcome{}) // if a caller's function panics in it
 	cookies := req.Header["Cookie"]
 	delete(req.Header, "Cookie") // the jar adds them anew each time
 	for {
@@ -103,15 +106,14 @@ func (c *call) attempt(req *http.Request) (verdict, error) {
 		if err != nil {
 			return final, c.unsent(err)
 		}
-		ticket, err := c.takeTurn()
-		if err != nil {
+		if err := c.takeTurn(); err != nil {
 			return final, c.unsent(err)
 		}
 		start := time.Now()
 		report := c.send(req, token, cookies)
 		c.limits = limits.Read(report.Header, time.Now())
 		c.keep(report, start)
-		c.gate.Leave(ticket, gate.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.limits})
+		c.endTurn(gate.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.limits})
 
 		verdict, err := c.judge(report)
 		switch verdict {

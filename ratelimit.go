@@ -21,23 +21,33 @@ type RateLimit struct {
 
 // takeTurn waits for the limiter and the gate. It returns at once if the wait
 // would outlast the call's context or patience.
-func (c *call) takeTurn() (gate.Ticket, error) {
+func (c *call) takeTurn() error {
 	start := time.Now()
 	if c.limiter != nil && c.gate != c.tokenGate {
 		if err := c.waitForLimiter(); err != nil {
-			return gate.Ticket{}, err
+			return err
 		}
 		start = c.countWait(start)
 	}
-	ticket, err := c.gate.Enter(c.ctx, c.limitLeft, &c.place)
+	var err error
+	c.ticket, err = c.gate.Enter(c.ctx, c.limitLeft, &c.place)
+	c.inTurn = err == nil
 	c.countWait(start)
 	if tooLong, ok := errors.AsType[*gate.TooLongError](err); ok {
-		return ticket, c.limitError(tooLong.Until, tooLong.Deadline)
+		return c.limitError(tooLong.Until, tooLong.Deadline)
 	}
 	if err != nil {
-		return ticket, c.interrupted()
+		return c.interrupted()
 	}
-	return ticket, nil
+	return nil
+}
+
+// endTurn lets the next call have its turn.
+func (c *call) endTurn(o gate.Outcome) {
+	if c.inTurn {
+		c.inTurn = false
+		c.gate.Leave(c.ticket, o)
+	}
 }
 
 // noticeable is the shortest wait that is worth an event.

@@ -142,3 +142,25 @@ func TestDoHasTheTypedErrors(t *testing.T) {
 		tellsNothing(t, err)
 	})
 }
+
+// A request without a body is not sent whole if it never had a connection.
+func TestDoWithoutABodyIsRepeatedIfNothingWasSent(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		dialer := &failingDialer{}
+		client := newClient(t, srv, ambient.WithHTTPClient(dialer.client(srv.Client())))
+		require.NoError(t, client.Authenticate(t.Context()))
+
+		var info ambient.CallInfo
+		dialer.fail(2)
+		err := client.Do(t.Context(), http.MethodPost, "/scribe/7/sign", nil, nil, ambient.WithCallInfo(&info))
+		assert.IsType(t, (*ambient.NotFoundError)(nil), err, "of the third attempt")
+		assert.Len(t, info.Attempts, 3)
+		assert.False(t, ambient.MaybeSubmitted(err))
+
+		dialer.fail(4)
+		err = client.Do(t.Context(), http.MethodPost, "/scribe/7/sign", nil, nil)
+		assert.IsType(t, (*ambient.NetworkError)(nil), err)
+		assert.False(t, ambient.MaybeSubmitted(err))
+	})
+}

@@ -63,7 +63,7 @@ var longVisit = sync.OnceValue(func() []byte { return pattern(20 << 20) })
 // half-sent answer. What was not sent whole is repeated and arrives whole; what
 // was is not.
 func TestResetsOnRealSockets(t *testing.T) {
-	leavesNothing(t) // looks when all of them have ended
+	leavesNothing(t)
 	sizes := map[string]int{"plain HTTP/1.1": 20 << 20, "TLS HTTP/2": 6 << 20} // the latter's windows are small
 	small := longVisit()[:2<<20]
 	for name, server := range servers {

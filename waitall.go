@@ -111,11 +111,10 @@ func (a *allWaiter[T]) settle(ctx context.Context, p polled[T]) (T, error, bool)
 // giveUp yields what is left when the context has ended: the polls in flight,
 // some of which may have brought a result, and all others unfinished.
 func (a *allWaiter[T]) giveUp(ctx context.Context, yield func(T, error) bool) {
-	for ; a.inFlight > 0; a.inFlight-- {
+	for a.inFlight > 0 {
 		p := <-a.polled
-		job, err, done := a.settle(ctx, p)
-		if done && !yield(job, err) {
-			a.inFlight--
+		a.inFlight--
+		if job, err, done := a.settle(ctx, p); done && !yield(job, err) {
 			return
 		}
 	}

@@ -99,7 +99,7 @@ func (x *exchange) close(r *Report, body Body) {
 	case r.Status != 0:
 		r.Sent = Answered
 	case x.traced && !x.gotConn:
-		r.Sent = NotSent
+		r.Sent, r.Whole = NotSent, false
 	case r.Whole:
 		r.Sent = FullySent
 	default:

@@ -54,7 +54,7 @@ func (timeout) Temporary() bool { return true }
 // A Report is what became of one exchange.
 type Report struct {
 	Sent       Delivery
-	Whole      bool // the whole request was handed to the transport
+	Whole      bool // the whole request was handed to the transport, and it had a connection
 	BytesSent  int64
 	ConnReused bool
 

@@ -1,0 +1,78 @@
+package ambient_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+)
+
+type panickingTransport struct {
+	http.RoundTripper
+	due func() bool
+}
+
+func (p panickingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if p.due() {
+		panic("a transport's mistake")
+	}
+	return p.RoundTripper.RoundTrip(req)
+}
+
+// A program may survive a panic in a function that it gave us, as net/http's
+// server does. The calls after it must still find room at the gate.
+func TestAPanicCostsNoRoomAtTheGate(t *testing.T) {
+	t.Parallel()
+	const calls = 20 // more than a client that knows nothing yet lets go at once
+	for _, where := range []string{"transport", string(ambient.EventAttempt), string(ambient.EventLimitWait)} {
+		t.Run(where, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				due := false
+				client := newClient(t, srv,
+					ambient.WithHTTPClient(&http.Client{Transport: panickingTransport{srv.Client().Transport, func() bool { return due && where == "transport" }}}),
+					ambient.WithObserver(func(e ambient.Event) {
+						if due && string(e.Kind) == where {
+							panic("an observer's mistake")
+						}
+					}))
+				require.NoError(t, client.Authenticate(t.Context()))
+				if where == string(ambient.EventLimitWait) {
+					srv.FaultRange(getRoute, 1, calls, ambienttest.RetryAfter(429, "1"))
+				}
+				due = true
+				for range calls {
+					assert.Panics(t, func() { _ = get(t.Context(), client) })
+				}
+				due = false
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, err := client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: visit()})
+				require.NoError(t, err)
+			})
+		})
+	}
+}
+
+// A loop over WaitAll may panic, also when its context has ended while polls
+// are in flight. It ends all the same, and leaves nothing behind.
+func TestAPanicEndsWaitAll(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := newClient(t, srv)
+		ids := submitMany(t, srv, client, 3, func(int) time.Duration { return time.Hour })
+		srv.FaultRange(getRoute, 1, 3, ambienttest.Fault{Delay: time.Minute})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.PanicsWithValue(t, "a caller's mistake", func() {
+			for range client.Transcriptions.WaitAll(ctx, ids) {
+				panic("a caller's mistake")
+			}
+		})
+	})
+}
