@@ -125,17 +125,22 @@ func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 	return f.wait(ctx)
 }
 
-// fresh is like Token but waits for the renewal of an aging token: for requests
-// that cannot be repeated.
-func (s *passwordSource) fresh(ctx context.Context) (Token, error) {
+// freshen waits for the renewal of an aging token: for requests that cannot be
+// repeated. A token that could not be renewed and still lives is good enough.
+func (s *passwordSource) freshen(ctx context.Context) error {
 	s.mu.Lock()
-	if s.token.Value() != "" && !s.aging(time.Now()) {
-		defer s.mu.Unlock()
-		return s.token, nil
+	token := s.token
+	if token.Value() != "" && !s.aging(time.Now()) {
+		s.mu.Unlock()
+		return nil
 	}
 	f := s.renew(ctx)
 	s.mu.Unlock()
-	return f.wait(ctx)
+	_, err := f.wait(ctx)
+	if ctx.Err() == nil && time.Now().Before(token.Expiry()) {
+		return nil
+	}
+	return err
 }
 
 // aging reports whether the token is in the last tenth of its life.
@@ -276,10 +281,10 @@ func expClaim(jwt string) (exp float64, ok bool) {
 	return *claims.Exp, true
 }
 
-// freshToken makes sure of a token before a request that cannot be repeated.
+// freshToken renews an aging token before a request that cannot be repeated.
 func (c *call) freshToken() {
 	if s, ok := c.tokens.(*passwordSource); ok {
-		if _, err := s.fresh(c.ctx); err != nil {
+		if err := s.freshen(c.ctx); err != nil {
 			c.err = c.tokenError(err)
 		}
 	}

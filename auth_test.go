@@ -240,7 +240,8 @@ func TestStaticTokenIsNotReplayed(t *testing.T) {
 }
 
 // TestAFreshTokenBeforeWhatIsSentOnce: an aging token is renewed first, since a
-// refusal would cost the audio.
+// refusal would cost the audio. An outage of the token endpoint costs nothing
+// while the old one lives.
 func TestAFreshTokenBeforeWhatIsSentOnce(t *testing.T) {
 	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
@@ -250,11 +251,16 @@ func TestAFreshTokenBeforeWhatIsSentOnce(t *testing.T) {
 		require.NoError(t, err)
 		srv.AssertRoutes(t, tokenRoute, tokenRoute, submitRoute)
 
-		srv.FaultRange(tokenRoute, 3, 6, ambienttest.Answer(503))
+		srv.FaultRange(tokenRoute, 3, 10, ambienttest.Answer(503))
+		time.Sleep(59 * time.Minute)
+		_, err = submitOf(t.Context(), client, audioOf("reader"))
+		require.NoError(t, err, "the old token lives for another minute")
+		srv.AssertCount(t, tokenRoute, 6)
+
 		time.Sleep(time.Hour)
 		_, err = submitOf(t.Context(), client, audioOf("reader"))
 		_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
 		assert.True(t, ok, "%v", err)
-		srv.AssertCount(t, submitRoute, 1)
+		srv.AssertCount(t, submitRoute, 2)
 	}, ambienttest.WithTokenLifetime(time.Hour))
 }
