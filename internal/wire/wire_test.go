@@ -85,7 +85,7 @@ func TestProof(t *testing.T) {
 		{"no connection, no body", nil, func(r *http.Request) (*http.Response, error) {
 			httptrace.ContextClientTrace(r.Context()).GetConn("127.0.0.1:80")
 			return nil, errLost
-		}, wire.NotSent, true, 0},
+		}, wire.NotSent, false, 0},
 		{"a connection and nothing read", long, func(r *http.Request) (*http.Response, error) {
 			connected(r)
 			return nil, errLost
