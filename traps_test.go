@@ -204,7 +204,6 @@ func TestExhaustionClosesNoConnection(t *testing.T) {
 // TestErrorBodiesAreBounded: of an error body without an end 256 KiB are kept
 // and no time is lost.
 func TestErrorBodiesAreBounded(t *testing.T) {
-	t.Parallel()
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		endless := ambienttest.ProxyHTML(500)
 		endless.BodySize = ambienttest.Endless
