@@ -11,9 +11,10 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/wire"
 )
 
-// Delivery says how far a request got. Its values are those of internal/wire.
+// Delivery says how far a request got.
 type Delivery int
 
+// In the order of wire.Delivery.
 const (
 	NotSent    Delivery = iota // no connection was had
 	PartlySent                 // part of the request left, and its framing proves that the server has no whole one

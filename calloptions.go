@@ -32,7 +32,8 @@ func WithProgress(f func(sent, total int64)) CallOption {
 }
 
 // WithCallInfo fills dst at the end of the call, also when it fails. In a wait
-// it holds the last call's.
+// it holds the last call's. A request that is refused before it is made, with a
+// *RequestError, leaves dst as it was.
 func WithCallInfo(dst *CallInfo) CallOption {
 	return callOption(func(o *callOptions) { o.info = dst })
 }

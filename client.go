@@ -58,8 +58,10 @@ type core struct {
 	observers []func(Event)
 }
 
-// NewClient returns a client. Its error joins a *RequestError for each option
-// that is wrong.
+// NewClient returns a client. What no option sets is read from the environment:
+// AMBIENT_USERNAME, AMBIENT_PASSWORD and AMBIENT_BASE_URL. Nothing is sent yet;
+// see Authenticate. The error joins a *RequestError for each option that is
+// wrong.
 func NewClient(opts ...Option) (*Client, error) {
 	c := &core{
 		header: http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}},

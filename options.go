@@ -46,7 +46,8 @@ func WithCredentialsFunc(f func(context.Context) (username, password string, err
 	}
 }
 
-// WithToken sets a bearer token that the caller renews. The SDK cannot.
+// WithToken sets a bearer token. The SDK cannot renew it: when it is refused,
+// calls end with an *UnauthorizedError.
 func WithToken(token string) Option {
 	return func(c *core) error {
 		c.tokens = staticToken{NewToken(token, time.Time{})}

@@ -41,7 +41,7 @@ type ScribeSubmission struct {
 	ID          int64
 	Status      ScribeStatus
 	SubmittedAt time.Time // zero where the API does not tell, as after a regenerate
-	Call        CallInfo  `json:"-"`
+	Call        CallInfo  `json:"-"` // how the call went
 
 	duplicate bool
 }
@@ -59,7 +59,7 @@ type Scribe struct {
 	SubmittedAt time.Time
 	Extra       map[string]json.RawMessage // every field this SDK does not know, byte for byte
 	Submission  *ScribeSubmission          // set by CreateAndWait
-	Call        CallInfo                   `json:"-"`
+	Call        CallInfo                   `json:"-"` // how the call went
 
 	raw json.RawMessage
 }

@@ -40,7 +40,7 @@ const (
 type TranscriptionSubmission struct {
 	ID          int64
 	SubmittedAt time.Time // zero where the API does not tell
-	Call        CallInfo  `json:"-"`
+	Call        CallInfo  `json:"-"` // how the call went
 
 	duplicate bool
 }
@@ -57,11 +57,11 @@ type Transcription struct {
 	RawText      string // the transcript; empty until there is one
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
-	WorkflowID   int64  // 0 where the API does not tell
-	ErrorMessage string // of a failed one, in the service's words
-	Extra        map[string]json.RawMessage
-	Submission   *TranscriptionSubmission // set by SubmitAndWait
-	Call         CallInfo                 `json:"-"`
+	WorkflowID   int64                      // 0 where the API does not tell
+	ErrorMessage string                     // of a failed one, in the service's words
+	Extra        map[string]json.RawMessage // every field this SDK does not know, byte for byte
+	Submission   *TranscriptionSubmission   // set by SubmitAndWait
+	Call         CallInfo                   `json:"-"` // how the call went
 
 	raw json.RawMessage
 }

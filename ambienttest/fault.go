@@ -33,7 +33,7 @@ type Reset int
 
 const (
 	NoReset          Reset = iota
-	ResetBeforeRead        // before anything of the request's body is read
+	ResetBeforeRead        // before anything of the request's body is read; a short one may have left the client in full by then
 	ResetMidBody           // after half of the request's Content-Length, or 64 KiB where that is not known
 	ResetAfterRead         // the request was read in full and no answer is sent; see also Fault.Process
 	ResetMidResponse       // after the header and half of the body of the answer
@@ -73,6 +73,9 @@ func Redirect(location string) Fault {
 // and a path template, such as "POST /transcribe" or "GET /transcribe/{id}", or "*" for any request. Where several
 // faults are due, the one planned first happens. Fault panics on an unknown route and on a fault that contradicts
 // itself.
+//
+// A good client heals one fault by itself: it answers a 401 with a new token, a 503 with a repetition. To see its error,
+// plan the fault for every attempt with [Server.FaultRange].
 func (s *Server) Fault(route string, nth int, f Fault) { s.FaultRange(route, nth, nth, f) }
 
 // FaultRange is [Server.Fault] for every request from one number to another, both included.
