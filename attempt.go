@@ -14,10 +14,9 @@ import (
 // Delivery says how far a request got.
 type Delivery int
 
-// In the order of wire.Delivery.
-const (
+const ( // in the order of wire.Delivery
 	NotSent    Delivery = iota // no connection was had
-	PartlySent                 // part of the request left, and its framing proves that the server has no whole one
+	PartlySent                 // part of the request left, and its framing proves that the server has no whole one (RFC 9112, section 8)
 	FullySent                  // all of it left and no answer came: the service may have taken it
 	Answered                   // a response began
 )

@@ -66,6 +66,11 @@
 //	a wait beyond the deadline        returns a RateLimitError at once
 //	a wait beyond MaxLimitWait        returns a RateLimitError at once
 //
+// The API has not published its headers, so those in use are read: Retry-After
+// (RFC 9110, section 10.2.3), X-RateLimit-* and RateLimit-* with a reset in
+// seconds from now, in epoch seconds or in milliseconds, and the fields of
+// draft-ietf-httpapi-ratelimit-headers.
+//
 // Where the account's limit is known, [WithRateLimit] is better still: nothing is
 // refused then. Processes that share an account can share a [Limiter].
 //

@@ -23,7 +23,9 @@ func refuse(field, problem string) error { return &RequestError{Field: field, Pr
 
 // WithCredentials sets the service account's user name and password. Without
 // any of the four ways to set credentials, AMBIENT_USERNAME and AMBIENT_PASSWORD
-// are read; of several the last wins.
+// are read; of several the last wins. The token got with them is good until its
+// exp claim (RFC 7519, section 4.1.4), 48 h where that is no use. It is renewed
+// in the last tenth of that time, and once in a call whose token is refused.
 func WithCredentials(username, password string) Option {
 	return func(c *core) error {
 		c.tokens = newPasswordSource(c, func(context.Context) (string, string, error) { return username, password, nil })
