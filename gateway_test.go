@@ -34,7 +34,7 @@ http {
 	fastcgi_temp_path %[1]s/fastcgi;
 	uwsgi_temp_path %[1]s/uwsgi;
 	scgi_temp_path %[1]s/scgi;
-	limit_req_zone $server_port zone=slow:1m rate=5r/s;
+	limit_req_zone $server_port zone=slow:1m rate=1r/s;
 	limit_req_status 429;
 	proxy_http_version 1.1;
 	proxy_set_header Connection "";
@@ -44,7 +44,7 @@ http {
 
 	server { # passes everything on, and gives up soon
 		listen 127.0.0.1:%[2]d;
-		location / { proxy_pass %[6]s; proxy_read_timeout 100ms; }
+		location / { proxy_pass %[6]s; proxy_read_timeout 500ms; }
 	}
 	server { # has no service behind it
 		listen 127.0.0.1:%[3]d;
@@ -157,10 +157,10 @@ func TestGateway(t *testing.T) {
 		before := len(api.RequestsTo(submitRoute))
 		client := through(t, gw.hasty)
 		require.NoError(t, client.Authenticate(t.Context()))
-		api.Fault(submitRoute, before+1, ambienttest.Fault{Delay: 300 * time.Millisecond, Status: 202, Body: `{"transcription_id": 1}`})
+		api.Fault(submitRoute, before+1, ambienttest.Fault{Delay: time.Second, Status: 202, Body: `{"transcription_id": 1}`})
 		sub, err := submitOf(t.Context(), client, visit())
 		require.NoError(t, err)
-		require.Len(t, sub.Call.Attempts, 2)
+		require.Greater(t, len(sub.Call.Attempts), 1)
 		assert.Equal(t, http.StatusGatewayTimeout, sub.Call.Attempts[0].StatusCode)
 		assert.True(t, sub.PossibleDuplicate(), "the service had it all")
 	})
@@ -188,7 +188,7 @@ func TestGateway(t *testing.T) {
 		var info ambient.CallInfo
 		_, err := client.Transcriptions.Get(t.Context(), id, ambient.WithCallInfo(&info)) // right behind the token call
 		require.NoError(t, err)
-		require.Len(t, info.Attempts, 2)
+		require.Greater(t, len(info.Attempts), 1)
 		assert.Equal(t, http.StatusTooManyRequests, info.Attempts[0].StatusCode)
 		assert.GreaterOrEqual(t, info.Attempts[1].Wait, 250*time.Millisecond, "nobody said how long")
 	})
