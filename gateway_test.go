@@ -34,7 +34,7 @@ http {
 	fastcgi_temp_path %[1]s/fastcgi;
 	uwsgi_temp_path %[1]s/uwsgi;
 	scgi_temp_path %[1]s/scgi;
-	limit_req_zone $server_port zone=slow:1m rate=1r/s;
+	limit_req_zone $server_port zone=slow:1m rate=4r/s;
 	limit_req_status 429;
 	proxy_http_version 1.1;
 	proxy_set_header Connection "";
@@ -186,8 +186,13 @@ func TestGateway(t *testing.T) {
 		client := through(t, gw.limited)
 		require.NoError(t, client.Authenticate(t.Context()))
 		var info ambient.CallInfo
-		_, err := client.Transcriptions.Get(t.Context(), id, ambient.WithCallInfo(&info)) // right behind the token call
-		require.NoError(t, err)
+		for range 10 { // on a busy machine two calls may be further apart than the limit asks for
+			_, err := client.Transcriptions.Get(t.Context(), id, ambient.WithCallInfo(&info))
+			require.NoError(t, err)
+			if len(info.Attempts) > 1 {
+				break
+			}
+		}
 		require.Greater(t, len(info.Attempts), 1)
 		assert.Equal(t, http.StatusTooManyRequests, info.Attempts[0].StatusCode)
 		assert.Greater(t, info.Attempts[1].Wait, 240*time.Millisecond, "nobody said how long: 250 ms from the refusal on")
