@@ -14,8 +14,9 @@ import (
 
 // Audio is a recording to upload: a recipe that is opened when it is sent, and
 // again for each further attempt. mp3, mp4, mpeg, mpga, m4a, wav and webm are
-// documented. It prints as its kind only; a file or bytes marshal to JSON and
-// back, so that a request can be queued.
+// documented; what does not look like one of them is sent all the same, with an
+// EventAudioFormat. It prints as its kind only; a file or bytes marshal to JSON
+// and back, so that a request can be queued.
 type Audio struct{ source hidden[audioSource] }
 
 type audioSource struct {

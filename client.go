@@ -59,9 +59,10 @@ type core struct {
 }
 
 // NewClient returns a client. What no option sets is read from the environment:
-// AMBIENT_USERNAME, AMBIENT_PASSWORD and AMBIENT_BASE_URL. Nothing is sent yet;
-// see Authenticate. The error joins a *RequestError for each option that is
-// wrong.
+// AMBIENT_USERNAME, AMBIENT_PASSWORD and AMBIENT_BASE_URL, where an empty variable
+// is none. Nothing is sent yet; see Authenticate. The error joins a *RequestError
+// for each option that is wrong, and one with the Field "credentials" if there
+// are none.
 func NewClient(opts ...Option) (*Client, error) {
 	c := &core{
 		header: http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}},

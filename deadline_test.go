@@ -15,23 +15,36 @@ import (
 )
 
 // TestNoSleepPastTheDeadline: what is known to end in vain ends now, and with
-// the answer's own error.
+// the attempt's own error, which is a context.DeadlineExceeded too.
 func TestNoSleepPastTheDeadline(t *testing.T) {
-	for name, fault := range map[string]ambienttest.Fault{
-		"Retry-After": ambienttest.RetryAfter(503, "60"),
-		"backoff":     ambienttest.Answer(503),
+	unavailable := func(err error) bool {
+		_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
+		return ok
+	}
+	for name, c := range map[string]struct {
+		fault ambienttest.Fault
+		is    func(error) bool
+	}{
+		"Retry-After": {ambienttest.RetryAfter(503, "60"), unavailable},
+		"backoff":     {ambienttest.Answer(503), unavailable},
+		"backoff after half an answer": {ambienttest.Fault{Status: 200, Body: `{"id": 7}`, Truncate: true}, func(err error) bool {
+			network, ok := errors.AsType[*ambient.NetworkError](err)
+			return ok && !network.Timeout()
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				srv.Fault(getRoute, 1, fault)
+				srv.Fault(getRoute, 1, c.fault)
 				client := newClient(t, srv, policy(ambient.RetryPolicy{BaseDelay: 1 << 55, MaxDelay: 1 << 55}))
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				defer cancel()
 				start := time.Now()
 				err := get(ctx, client)
 				assert.Zero(t, time.Since(start))
-				_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
-				require.True(t, ok, "%v", err)
+				assert.True(t, c.is(err), "%v", err)
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.NotErrorIs(t, err, context.Canceled)
+				assert.True(t, ambient.Retryable(err))
 				assert.ErrorContains(t, err, "would pass the context's deadline")
 				srv.AssertCount(t, getRoute, 1)
 			})
@@ -89,6 +102,7 @@ func TestContextEndsInABackoff(t *testing.T) {
 				assert.Len(t, unavailable.Attempts, 1)
 				assert.Len(t, info.Attempts, 1)
 				assert.False(t, ambient.MaybeSubmitted(err))
+				assert.Equal(t, name == "deadline", ambient.Retryable(err))
 			})
 		})
 	}

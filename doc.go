@@ -18,11 +18,30 @@
 //
 // # Errors
 //
-// Every error can be matched with errors.As: one type per status, such as
-// [NotFoundError], each of them also an [APIError]; [NetworkError] where there
-// was no usable answer; [DecodeError], [RequestError], [AudioError] and the
-// errors of jobs and waits. [Retryable] and [MaybeSubmitted] answer the two
-// questions that remain. All errors are safe to log: see Patient data.
+// Errors are matched with errors.As, in this order, since a WaitError holds the
+// error of its last poll too. All are safe to log: see Patient data.
+//
+//	error                                          what to do
+//	WaitError                                      Wait(ctx, e.ID): the job goes on
+//	any of which MaybeSubmitted is true            look for the job before submitting again
+//	TranscriptionIncompleteError                   use the part of the transcript there is
+//	TranscriptionFailedError, ScribeFailedError    see what the service says of the job
+//	429 RateLimitError                             call again after ResetAt
+//	any of which Retryable is true                 call again later
+//	401 UnauthorizedError                          renew the credentials, or ask for API access
+//	403 ForbiddenError                             ask for access, e.g. to a template
+//	404 NotFoundError                              check the id and the account
+//	409 ConflictError                              see whether it exists already
+//	400 BadRequestError, 422 ValidationError       fix the request: Fields
+//	RequestError, refused before it was sent       fix the request or the option: Field
+//	AudioError                                     mend the source of the audio, submit again
+//	DecodeError                                    see Body: a success, but not as documented
+//	any other status: APIError alone               see StatusCode
+//
+// [Retryable] is true of a 408, 425 and 429, of [InternalServerError],
+// [BadGatewayError], [ServiceUnavailableError] and [GatewayTimeoutError], of a
+// [NetworkError], and of a call that its deadline ended. A call that its context
+// ended is errors.Is the context's error, and that alone if nothing was on its way.
 //
 // # What is repeated
 //
@@ -49,6 +68,8 @@
 //	audio failed or changed           -                   AudioError
 //	redirect                          error               error
 //
+// After the last repeat, 4 attempts by default, the error is that of the last one;
+// a submit may have been taken by any that was answered with 500, 502 or 504.
 // A body that cannot be read twice ([AudioReader]) is sent once.
 //
 // When a submit succeeds after an attempt that may have been taken too, its

@@ -34,7 +34,6 @@ type APIError struct {
 
 	body   []byte
 	record *record
-	cause  error // why the call did not go on waiting, e.g. context.DeadlineExceeded
 }
 
 // FieldError is one invalid field of a request, in the words of the server.
@@ -74,12 +73,13 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns why the call stopped waiting, if that was its context.
+// Unwrap returns context.DeadlineExceeded where the call ended because its next
+// wait would have passed the context's deadline.
 func (e *APIError) Unwrap() error {
-	if e == nil {
+	if e == nil || !e.record.endsAtDeadline() {
 		return nil
 	}
-	return e.cause
+	return context.DeadlineExceeded
 }
 
 func (e *APIError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
@@ -100,7 +100,10 @@ type record struct {
 	attempts      []Attempt
 	first         [1]Attempt // most calls need no more room
 	note          string     // why the call was not repeated
+	pastDeadline  bool       // that is because the wait would have passed the context's deadline
 }
+
+func (r *record) endsAtDeadline() bool { return r != nil && r.pastDeadline }
 
 // tail is how an error's text ends: " (3 attempts in 1.2s, request id x; not repeated: …)".
 func (r *record) tail(requestID string) string {
@@ -184,12 +187,16 @@ func requestID(h http.Header) string {
 }
 
 // Retryable reports whether the same call may succeed when it is made again
-// later: after a status of 408, 425, 429, 500, 502, 503 or 504 and after a
-// NetworkError. It says nothing of whether the first call was taken: ask
-// MaybeSubmitted before repeating a submit. A cancelled call is not retryable.
+// later: after a status of 408, 425, 429, 500, 502, 503 or 504, after a
+// NetworkError and after a deadline, but not after a cancellation. It says
+// nothing of whether a submit was taken: ask MaybeSubmitted before repeating one.
+// Of a WaitError it speaks of Wait; SubmitAndWait would submit again.
 func Retryable(err error) bool {
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return false
+	case errors.Is(err, context.DeadlineExceeded):
+		return true
 	}
 	return anyError(err, func(err error) bool {
 		switch e := err.(type) {
@@ -202,10 +209,10 @@ func Retryable(err error) bool {
 	})
 }
 
-// MaybeSubmitted reports whether the service may hold a job that the caller has
-// no result of: a submit was sent whole and not answered, or answered by a
-// status or body that does not say it was refused, or a wait ended before its
-// job did. Look before submitting the visit again.
+// MaybeSubmitted reports whether the service may hold a job although the call
+// failed: a submit was sent whole and not answered, or answered by a status or
+// body that does not say it was refused. Look before submitting the visit again.
+// It is true of a WaitError too, whose job is known: match that first.
 func MaybeSubmitted(err error) bool {
 	return anyError(err, func(err error) bool {
 		wait, ok := err.(*WaitError)

@@ -104,7 +104,8 @@ func (e *ForbiddenError) api() *APIError {
 	return e.APIError
 }
 
-// NotFoundError is status 404: no such job, or not one of this account.
+// NotFoundError is status 404: no such job, or not one of this account. Of the
+// token call it says that the base URL is wrong.
 type NotFoundError struct{ *APIError }
 
 func (e *NotFoundError) Error() string                 { return e.api().Error() }

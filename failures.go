@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,8 +11,8 @@ import (
 )
 
 // NetworkError is a call that ended without a usable answer: no connection, a
-// reset, a timeout, an answer cut off. It is a net.Error; errors.Is and
-// errors.As find what it was caused by, the context's error among it.
+// reset, a timeout, an answer cut off, or a context that ended meanwhile. It is a
+// net.Error; errors.Is and errors.As find what it was caused by.
 type NetworkError struct {
 	Route    string
 	Sent     Delivery // how far the last attempt got
@@ -35,6 +36,12 @@ func (e *NetworkError) Unwrap() error {
 		return nil
 	}
 	return scrub.Error(e.cause)
+}
+
+// Is reports a context.DeadlineExceeded also where the call ended because its
+// next wait would have passed the context's deadline.
+func (e *NetworkError) Is(target error) bool {
+	return target == context.DeadlineExceeded && e != nil && e.record.endsAtDeadline()
 }
 
 // Timeout reports whether the cause was a timeout, as a net.Error does.
@@ -196,14 +203,22 @@ func jobText(kind string, id int64, what, status string) string {
 }
 
 // WaitError is a wait that ended before its job: the context ended, or a poll
-// failed for good. The job goes on; resume with Wait(ctx, e.ID).
+// failed for good. The job goes on; resume with Wait(ctx, e.ID). errors.As finds
+// the error of the last poll in it too, so match WaitError before any other: a
+// 401 of a poll says nothing of the submit. Only where it is a NotFoundError as
+// well there may be no such job.
 type WaitError struct {
 	ID         int64
 	LastStatus string // as the service last gave it; empty before the first answer
 	Polls      int
 
-	cause error
+	duplicate bool
+	cause     error
 }
+
+// PossibleDuplicate is that of the submission, where SubmitAndWait or
+// CreateAndWait made it: the service may hold the visit under another id, too.
+func (e *WaitError) PossibleDuplicate() bool { return e != nil && e.duplicate }
 
 // Error is safe to log.
 func (e *WaitError) Error() string {
@@ -218,7 +233,11 @@ func (e *WaitError) Error() string {
 	if e.Polls != 1 {
 		polls = fmt.Sprintf("%d polls", e.Polls)
 	}
-	return fmt.Sprintf("ambient: waiting for job %d ended after %s, %s: %s", e.ID, polls, status, innerText(e.cause))
+	duplicate := ""
+	if e.duplicate {
+		duplicate = " (may have been submitted twice)"
+	}
+	return fmt.Sprintf("ambient: waiting for job %d%s ended after %s, %s: %s", e.ID, duplicate, polls, status, innerText(e.cause))
 }
 
 // Unwrap returns the error of the context or of the last poll.

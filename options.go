@@ -21,11 +21,14 @@ type Option func(*core) error
 // refuse is how an option says that it is wrong.
 func refuse(field, problem string) error { return &RequestError{Field: field, Problem: problem} }
 
-// WithCredentials sets the service account's user name and password. Without
-// any of the four ways to set credentials, AMBIENT_USERNAME and AMBIENT_PASSWORD
-// are read; of several the last wins. The token got with them is good until its
-// exp claim (RFC 7519, section 4.1.4), 48 h where that is no use. It is renewed
-// in the last tenth of that time, and once in a call whose token is refused.
+// WithCredentials sets the service account's user name and password, neither of
+// them empty. The token got with them is good until its exp claim (RFC 7519,
+// section 4.1.4), 48 h where that is no use. It is renewed in the last tenth of
+// that time, and once in a call whose token is refused.
+//
+// Of WithCredentials, WithCredentialsFunc, WithToken and WithTokenSource the last
+// one given wins. Without any of them AMBIENT_USERNAME and AMBIENT_PASSWORD are
+// read.
 func WithCredentials(username, password string) Option {
 	return func(c *core) error {
 		c.tokens = newPasswordSource(c, func(context.Context) (string, string, error) { return username, password, nil })
@@ -72,8 +75,9 @@ func WithTokenSource(ts TokenSource) Option {
 	}
 }
 
-// WithBaseURL sets where the API is: https, or http to a loopback address.
-// Without it AMBIENT_BASE_URL is read, else it is DefaultBaseURL.
+// WithBaseURL sets where the API is, its path included, as in DefaultBaseURL:
+// https, or http to a loopback address. Without it AMBIENT_BASE_URL is read, else
+// it is DefaultBaseURL.
 func WithBaseURL(baseURL string) Option {
 	return func(c *core) error { return c.setBase("WithBaseURL", baseURL) }
 }

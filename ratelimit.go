@@ -108,7 +108,7 @@ func (c *call) limitError(until time.Time, deadline bool) error {
 	}
 	if deadline {
 		bound = "the context's deadline"
-		e.cause = context.DeadlineExceeded
+		c.pastDeadline = true
 	}
 	if until.IsZero() {
 		c.note = outcome + ": the wait for the rate limit would pass " + bound

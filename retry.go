@@ -231,6 +231,7 @@ func (c *call) checkRetry(context.Context, *http.Response, error) (bool, error) 
 	}
 	if deadline, ok := c.ctx.Deadline(); ok && time.Until(deadline) < c.wait {
 		c.note = fmt.Sprintf("not repeated: the wait of %v would pass the context's deadline", round(c.wait))
+		c.pastDeadline = true
 		return false, nil
 	}
 	cost := costOfRetry

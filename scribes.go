@@ -157,14 +157,15 @@ func (s *ScribesService) WaitAll(ctx context.Context, ids []int64, opts ...WaitO
 }
 
 // CreateAndWait is Create and then Wait. Whatever goes wrong after the create,
-// the error carries the id: it is a *WaitError or a *ScribeFailedError.
+// the error has the id: a *WaitError in its ID, a *ScribeFailedError in its
+// Scribe.
 func (s *ScribesService) CreateAndWait(ctx context.Context, r *ScribeRequest, opts ...WaitOption) (*Scribe, error) {
 	w := s.waiter(opts)
 	sub, err := s.Create(ctx, r, w.submitOptions())
 	if err != nil {
 		return nil, err
 	}
-	scribe, err := w.waitNew(ctx, sub.ID)
+	scribe, err := w.waitNew(ctx, sub.ID, sub.duplicate)
 	if scribe != nil {
 		scribe.Submission = sub
 	}

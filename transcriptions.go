@@ -32,8 +32,8 @@ const (
 	TranscriptionDetectedFile TranscriptionStatus = "DETECTED_FILE"  // queued
 	TranscriptionProcessing   TranscriptionStatus = "STT_PROCESSING" // at work
 	TranscriptionCompleted    TranscriptionStatus = "STT_COMPLETED"  // the full transcript is there
-	TranscriptionError        TranscriptionStatus = "STT_ERROR"      // failed
-	TranscriptionIncomplete   TranscriptionStatus = "STT_INCOMPLETE" // ended with a part of the transcript
+	TranscriptionError        TranscriptionStatus = "STT_ERROR"      // failed: Err is a TranscriptionFailedError
+	TranscriptionIncomplete   TranscriptionStatus = "STT_INCOMPLETE" // ended with a part of the transcript: Err is a TranscriptionIncompleteError
 )
 
 // TranscriptionSubmission is the receipt of a submit.
@@ -58,7 +58,7 @@ type Transcription struct {
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 	WorkflowID   int64                      // 0 where the API does not tell
-	ErrorMessage string                     // of a failed one, in the service's words
+	ErrorMessage string                     // of a failed one, in the service's words, which may hold patient data
 	Extra        map[string]json.RawMessage // every field this SDK does not know, byte for byte
 	Submission   *TranscriptionSubmission   // set by SubmitAndWait
 	Call         CallInfo                   `json:"-"` // how the call went
@@ -116,9 +116,9 @@ func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallO
 }
 
 // Wait polls a transcription until it ends or ctx does. It may be called in
-// another process than Submit was. The transcription is returned with
-// the error of Transcription.Err if it ended badly; a *WaitError says that the
-// wait ended first.
+// another process than Submit was. A transcription that ended badly is returned
+// with the error of Transcription.Err. A *WaitError says that the wait ended
+// first; no transcription comes with it.
 func (s *TranscriptionsService) Wait(ctx context.Context, id int64, opts ...WaitOption) (*Transcription, error) {
 	return s.waiter(opts).wait(ctx, id)
 }
@@ -133,14 +133,15 @@ func (s *TranscriptionsService) WaitAll(ctx context.Context, ids []int64, opts .
 }
 
 // SubmitAndWait is Submit and then Wait. Whatever goes wrong after the submit,
-// the error carries the id: it is a *WaitError or one of Transcription.Err.
+// the error has the id: a *WaitError in its ID, one of Transcription.Err in its
+// Transcription.
 func (s *TranscriptionsService) SubmitAndWait(ctx context.Context, r *TranscriptionRequest, opts ...WaitOption) (*Transcription, error) {
 	w := s.waiter(opts)
 	sub, err := s.Submit(ctx, r, w.submitOptions())
 	if err != nil {
 		return nil, err
 	}
-	t, err := w.waitNew(ctx, sub.ID)
+	t, err := w.waitNew(ctx, sub.ID, sub.duplicate)
 	if t != nil {
 		t.Submission = sub
 	}

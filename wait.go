@@ -71,14 +71,15 @@ func (w *waiter[T]) submitOptions() CallOption {
 
 // A watch is what a wait knows of one job.
 type watch struct {
-	id       int64
-	isNew    bool // submitted by this call
-	started  time.Time
-	due      time.Time // of the next poll
-	polls    int
-	failures int           // in a row
-	status   string        // last seen
-	lastTook time.Duration // of the last poll
+	id        int64
+	isNew     bool // submitted by this call
+	duplicate bool // perhaps twice
+	started   time.Time
+	due       time.Time // of the next poll
+	polls     int
+	failures  int           // in a row
+	status    string        // last seen
+	lastTook  time.Duration // of the last poll
 }
 
 // wait waits for an existing job, which may be done already.
@@ -87,10 +88,10 @@ func (w *waiter[T]) wait(ctx context.Context, id int64) (T, error) {
 	return w.follow(ctx, &watch{id: id, started: now, due: now})
 }
 
-// waitNew waits for a job that was just submitted.
-func (w *waiter[T]) waitNew(ctx context.Context, id int64) (T, error) {
+// waitNew waits for a job that was just submitted, perhaps twice.
+func (w *waiter[T]) waitNew(ctx context.Context, id int64, duplicate bool) (T, error) {
 	now := time.Now()
-	return w.follow(ctx, &watch{id: id, isNew: true, started: now, due: now.Add(w.min)})
+	return w.follow(ctx, &watch{id: id, isNew: true, duplicate: duplicate, started: now, due: now.Add(w.min)})
 }
 
 func (w *waiter[T]) follow(ctx context.Context, k *watch) (T, error) {
@@ -247,7 +248,7 @@ func (w *waiter[T]) tell(k *watch, next time.Duration, err error) {
 
 // ended is the error of a wait that ends before its job.
 func (k *watch) ended(cause error) *WaitError {
-	return &WaitError{ID: k.id, LastStatus: k.status, Polls: k.polls, cause: cause}
+	return &WaitError{ID: k.id, LastStatus: k.status, Polls: k.polls, duplicate: k.duplicate, cause: cause}
 }
 
 // contextError is the context's error, joined with its cause where that is

@@ -3,6 +3,7 @@ package ambient_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,6 +272,33 @@ func TestErrorsAfterTheSubmitHaveTheID(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A doubt of the submit is not lost when the wait for it ends early: the service
+// may have a second job, under an id that nobody knows.
+func TestWaitErrorTellsOfADuplicate(t *testing.T) {
+	for _, maybe := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			client := newClient(t, srv)
+			for _, route := range []string{"POST /transcribe", "POST /scribe"} {
+				srv.Fault(route, 1, ambienttest.Fault{Status: 504, Process: maybe, Early: !maybe})
+			}
+			large := ambient.AudioBytes("visit.mp3", pattern(2<<20)) // announced, so that an early 504 leaves it unsent
+			soon := func() context.Context {
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				t.Cleanup(cancel)
+				return ctx
+			}
+			_, transcription := client.Transcriptions.SubmitAndWait(soon(), &ambient.TranscriptionRequest{Audio: large})
+			_, scribe := client.Scribes.CreateAndWait(soon(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Audio: []ambient.Audio{large}})
+			for _, err := range []error{transcription, scribe} {
+				ended, ok := errors.AsType[*ambient.WaitError](err)
+				require.True(t, ok, "%v", err)
+				assert.Equal(t, maybe, ended.PossibleDuplicate())
+				assert.Equal(t, maybe, strings.Contains(err.Error(), "may have been submitted twice"), err.Error())
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,11 +50,31 @@ func TestReadmeSnippets(t *testing.T) {
 	}
 }
 
+// What the README shows of errors must not lose a job: a wait that a 401 ends has
+// the id of one, and is matched before the 401.
+func TestReadmeKeepsTheID(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	for _, m := range snippets.FindAllStringSubmatch(string(readme), -1) {
+		if strings.Contains(m[2], "ambient.WaitError") {
+			out := runProgram(t, t.TempDir(), m[2], func(srv *ambienttest.Server) {
+				srv.FaultRange("GET /transcribe/{id}", 1, 2, ambienttest.Answer(401))
+			})
+			assert.Contains(t, out, "resume with Wait and this id: 101")
+			return
+		}
+	}
+	t.Fatal("no program matches a WaitError")
+}
+
 // runProgram runs code beside a visit.mp3, with the environment that a user
-// would set.
-func runProgram(t *testing.T, dir, code string) {
+// would set, and returns what it prints.
+func runProgram(t *testing.T, dir, code string, plans ...func(*ambienttest.Server)) string {
 	t.Helper()
 	srv := ambienttest.Start(t, ambienttest.WithJobTime(10*time.Millisecond))
+	for _, plan := range plans {
+		plan(srv)
+	}
 	write(t, filepath.Join(dir, "main.go"), code)
 	audio, err := os.ReadFile("../testdata/visit.mp3")
 	require.NoError(t, err)
@@ -68,6 +89,7 @@ func runProgram(t *testing.T, dir, code string) {
 	out, err = cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	assert.NotEmpty(t, srv.RequestsTo("POST /transcribe"))
+	return string(out)
 }
 
 func write(t *testing.T, path, text string) {
