@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Unreached tells, in words, which scripts and faults have not been reached so far.
+// Unreached tells, in words, which scripts and faults have not been reached so far. Of a [Server.FaultRange] one request
+// is enough.
 func (s *Server) Unreached() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -19,7 +20,8 @@ func (s *Server) Unreached() []string {
 	return all
 }
 
-// AssertCount checks how many requests have gone to a route; "*" counts all.
+// AssertCount checks how many requests have gone to a route; "*" counts all. An unknown route is a panic, as in
+// [Server.Fault].
 func (s *Server) AssertCount(tb TB, route string, want int) {
 	tb.Helper()
 	if got := len(s.RequestsTo(route)); got != want {
@@ -27,7 +29,8 @@ func (s *Server) AssertCount(tb TB, route string, want int) {
 	}
 }
 
-// AssertRoutes checks that exactly these requests have arrived, in this order.
+// AssertRoutes checks that requests to exactly these routes have arrived, in this order, those for tokens and every poll
+// among them.
 func (s *Server) AssertRoutes(tb TB, want ...string) {
 	tb.Helper()
 	var got []string

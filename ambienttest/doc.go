@@ -13,11 +13,20 @@
 //				ambient.WithHTTPClient(srv.Client()),
 //				ambient.WithCredentials(srv.Username, srv.Password),
 //			)
-//			// ... submit, wait, and look at the transcript: half an hour that takes milliseconds ...
+//			transcript, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{
+//				Audio:       ambient.AudioBytes("visit.mp3", []byte("ID3 synthetic")),
+//				PatientName: "Alex Example",
+//			})
+//			// ... half an hour later, in milliseconds: look at transcript and err ...
 //
 //			srv.AssertCount(t, "POST /transcribe", 1)
+//			got := srv.RequestsTo("POST /transcribe")[0]
+//			// ... look at got.Value("patient_name") and got.Files[0].SHA256 ...
 //		})
 //	}
+//
+// A wrong password is one that the client is given in place of srv.Password. The directory examples/testing of the
+// repository is a small application with a test for each thing that can go wrong.
 //
 // # Servers
 //

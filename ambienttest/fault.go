@@ -29,11 +29,15 @@ const Endless int64 = math.MaxInt64
 // Reset says when a connection is reset. On TCP the client sees a true RST, which on HTTP/2 ends all its streams; in
 // memory the pipe is closed. Note that net/http by itself repeats a GET once when a kept-alive connection is lost
 // before any answer, and that repetition counts as a request here.
+//
+// What the server has not read may have left the client all the same: the system's buffers take some megabytes, the
+// connection in memory a few kilobytes. A client counts that as sent. To see an upload cut short, with
+// [ResetBeforeRead] or [ResetMidBody], send 64 KiB or more in memory, 16 MiB or more over TCP.
 type Reset int
 
 const (
 	NoReset          Reset = iota
-	ResetBeforeRead        // before anything of the request's body is read; a short one may have left the client in full by then
+	ResetBeforeRead        // before anything of the request's body is read
 	ResetMidBody           // after half of the request's Content-Length, or 64 KiB where that is not known
 	ResetAfterRead         // the request was read in full and no answer is sent; see also Fault.Process
 	ResetMidResponse       // after the header and half of the body of the answer
@@ -46,7 +50,7 @@ func Answer(status int) Fault {
 	return Fault{Status: a.status, Header: a.header, Body: a.body}
 }
 
-// RetryAfter is [Answer] with a Retry-After header: seconds or an HTTP date, or anything else, sent as it is.
+// RetryAfter is [Answer] with a Retry-After header: seconds, e.g. "600", or an HTTP date, or anything else, sent as it is.
 func RetryAfter(status int, value string) Fault {
 	f := Answer(status)
 	f.Header.Set("Retry-After", value)
@@ -75,7 +79,8 @@ func Redirect(location string) Fault {
 // itself.
 //
 // A good client heals one fault by itself: it answers a 401 with a new token, a 503 with a repetition. To see its error,
-// plan the fault for every attempt with [Server.FaultRange].
+// plan the fault for every attempt with [Server.FaultRange], or give the client a single one
+// (ambient.RetryPolicy{MaxAttempts: 1}; the default is 4).
 func (s *Server) Fault(route string, nth int, f Fault) { s.FaultRange(route, nth, nth, f) }
 
 // FaultRange is [Server.Fault] for every request from one number to another, both included.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,6 +58,32 @@ func TestResets(t *testing.T) {
 		}
 		if srv.Requests()[0].Proto == "HTTP/1.1" && !strings.HasPrefix(r.body, `{"sub`) { // HTTP/2 clients may drop it
 			t.Errorf("half an answer: %+v", r)
+		}
+	})
+}
+
+// What Reset says of the sizes from which a client sees that its upload was cut short.
+func TestResetsCutUploadsShort(t *testing.T) {
+	eachServer(t, func(t *testing.T, srv *Server) {
+		c := newCaller(t, srv)
+		size := 16 << 20
+		if strings.HasSuffix(t.Name(), "/InMemory") {
+			size = 64 << 10
+		}
+		for i, reset := range []Reset{ResetBeforeRead, ResetMidBody} {
+			srv.Fault("POST /transcribe", i+1, Fault{Reset: reset})
+			req, err := http.NewRequest("POST", srv.URL+"/transcribe", strings.NewReader(strings.Repeat("x", size)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+c.token)
+			wrote := make(chan error, 4) // may come after the answer
+			r := c.do(req.WithContext(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+				WroteRequest: func(info httptrace.WroteRequestInfo) { wrote <- info.Err },
+			})))
+			if r.err == nil || <-wrote == nil {
+				t.Errorf("reset %d: %d bytes were sent: %v", reset, size, r.err)
+			}
 		}
 	})
 }

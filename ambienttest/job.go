@@ -40,7 +40,7 @@ func TranscriptionCompletes(after time.Duration, text string) []Step {
 	return transcriptionLife(after, Step{Status: "STT_COMPLETED", Fields: map[string]any{"raw_text": text}})
 }
 
-// TranscriptionFails is a life that ends after that time in failure.
+// TranscriptionFails is a life that ends after that time in failure, with message as its error_message.
 func TranscriptionFails(after time.Duration, message string) []Step {
 	return transcriptionLife(after, Step{Status: "STT_ERROR", Fields: map[string]any{"error_message": message}})
 }

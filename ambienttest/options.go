@@ -74,7 +74,8 @@ func WithNote(note map[string]any) Option {
 	return func(c *config) { c.note = maps.Clone(note) }
 }
 
-// WithJobTime sets how long jobs that have no script take from submission to result; the default is 3 seconds.
+// WithJobTime sets how long jobs that have no script take from submission to result; the default is 3 seconds, which
+// outside of a testing/synctest bubble are real ones.
 func WithJobTime(d time.Duration) Option {
 	return func(c *config) { c.jobTime = d }
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // pipeHost is the host of an in-memory server's URL: a loopback literal, because a client may refuse plain HTTP to
-// anything else.
-const pipeHost = "127.0.0.1"
+// anything else, and a port on which nothing can listen, for the client that forgets [Server.Client].
+const pipeHost = "127.0.0.1:0"
 
 // pipeListener is a net.Listener whose connections are net.Pipes, made by its dial method.
 type pipeListener struct {
@@ -38,7 +38,7 @@ func (l *pipeListener) Close() error {
 }
 
 func (l *pipeListener) Addr() net.Addr {
-	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
 }
 
 func (l *pipeListener) dial(ctx context.Context, network, addr string) (net.Conn, error) {

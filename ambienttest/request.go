@@ -41,7 +41,9 @@ type File struct {
 	SHA256      string // in hex
 }
 
-// Value returns the first value of a form field, or "".
+// Value returns the first value of a form field, or "" if it was not sent. The API's fields are username and password of
+// a token call; patient_name, date_of_service (RFC 3339), additional_context (JSON), transcripts and template_ids of a
+// job. Its files, in [Request.Files], are audio_file of a transcription and audio_files of a scribe.
 func (r Request) Value(name string) string {
 	for _, f := range r.Fields {
 		if f.Name == name {

@@ -40,7 +40,8 @@ type Server struct {
 	jobs     jobs
 }
 
-// NewServer starts a server on a loopback TCP port, speaking plain HTTP.
+// NewServer starts a server on a loopback TCP port, speaking plain HTTP. Its time is real: see [WithJobTime]. It panics
+// in a testing/synctest bubble, whose time stands still for as long as anyone waits for a socket.
 func NewServer(opts ...Option) *Server {
 	s := newServer(opts)
 	l := listenLoopback()
@@ -66,8 +67,8 @@ func NewTLSServer(opts ...Option) *Server {
 }
 
 // NewInMemory starts a server that uses no sockets. Called inside a testing/synctest bubble, all of its time is the
-// bubble's, and after Close it has no goroutine left. Only the client that [Server.Client] returns reaches it, and
-// that client reaches nothing else.
+// bubble's, and after Close it has no goroutine left; whatever calls it must be in the same bubble. Only the client that
+// [Server.Client] returns reaches it, and that client reaches nothing else: any other finds its connection refused.
 func NewInMemory(opts ...Option) *Server {
 	s := newServer(opts)
 	l := newPipeListener()
@@ -163,6 +164,9 @@ func (s *Server) nameConn(ctx context.Context, c net.Conn) context.Context {
 }
 
 func listenLoopback() net.Listener {
+	if time.Now().Year() == 2000 { // when the time of a bubble begins
+		panic("ambienttest: a testing/synctest bubble needs StartInMemory or NewInMemory")
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		if l, err = net.Listen("tcp", "[::1]:0"); err != nil {

@@ -7,15 +7,15 @@ type TB interface {
 	Cleanup(func())
 }
 
-// Start is [NewServer] for the length of a test: at its end the server is closed, and every script and fault that was
-// never reached is an error of the test.
+// Start is [NewServer] for the length of a test: at its end the server is closed, and what [Server.Unreached] tells is an
+// error of the test.
 func Start(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	return forTest(tb, NewServer(opts...))
 }
 
-// StartInMemory is [NewInMemory] for the length of a test, like [Start]. Inside a testing/synctest bubble pass the
-// bubble's own *testing.T, whose cleanup still runs in the bubble.
+// StartInMemory is [NewInMemory] for the length of a test, like [Start]. Make server and client inside the
+// testing/synctest bubble, and pass the bubble's own *testing.T, whose cleanup still runs in the bubble.
 func StartInMemory(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	return forTest(tb, NewInMemory(opts...))

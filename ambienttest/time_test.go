@@ -156,3 +156,20 @@ func TestInMemoryClientReachesNothingElse(t *testing.T) {
 		}
 	})
 }
+
+// A mistake that would hang a test until its time is up, and one that would send it elsewhere.
+func TestServersOutOfPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer func() {
+			if recover() == nil {
+				t.Error("a server on a socket was started in a bubble")
+			}
+		}()
+		NewServer()
+	})
+	srv := StartInMemory(t)
+	if res, err := http.Get(srv.URL); err == nil {
+		res.Body.Close()
+		t.Errorf("%s is reached without the server's client", srv.URL)
+	}
+}
