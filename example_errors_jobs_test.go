@@ -76,3 +76,19 @@ func ExampleWaitError() {
 	// job 101 goes on: true
 	// A long visit.
 }
+
+// A gateway lost the answer to the first attempt, the second was taken too, and
+// then the wait was refused: one visit, two jobs, one of them known.
+func ExampleWaitError_PossibleDuplicate() {
+	server, client := fakeAPI(ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}))
+	defer server.Close()
+	server.Fault("POST /transcribe", 1, ambienttest.Fault{Process: true, Status: 502})
+	server.Fault("GET /transcribe/{id}", 1, ambienttest.Answer(403))
+
+	_, err := client.Transcriptions.SubmitAndWait(context.Background(), newVisit(), fakePace)
+	if wait, ok := errors.AsType[*ambient.WaitError](err); ok {
+		fmt.Println(wait.ID, wait.PossibleDuplicate())
+	}
+
+	// Output: 102 true
+}
