@@ -195,10 +195,11 @@ func (c *call) tell() func(int64) {
 	return func(sent int64) { c.progress(sent, total) }
 }
 
-// repeat runs attempt through go-retryablehttp.
+// repeat runs attempt through go-retryablehttp, once and as often again as
+// checkRetry says, which is fewer times than RetryMax.
 func (c *call) repeat() {
 	client := retryablehttp.Client{
-		HTTPClient:   &http.Client{Transport: attempts{c}, Jar: c.http.Jar, CheckRedirect: noRedirect},
+		HTTPClient:   &http.Client{Transport: attemptTransport{c}, Jar: c.http.Jar, CheckRedirect: noRedirect},
 		RetryMax:     c.retry.MaxAttempts,
 		CheckRetry:   c.checkRetry,
 		Backoff:      c.waitTime,
@@ -215,11 +216,12 @@ func (c *call) repeat() {
 	}
 }
 
-// attempts is a call as go-retryablehttp sees it: a transport that answers with
-// nothing but success or failure, and has no idle connections to close.
-type attempts struct{ *call }
+// attemptTransport is a call as go-retryablehttp sees it: a transport whose round
+// trip is an attempt, which answers with nothing but success or failure, and has
+// no idle connections to close.
+type attemptTransport struct{ *call }
 
-func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
+func (a attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := a.call
 	c.sleeping = false
 	c.tries++

@@ -13,8 +13,9 @@
 // polls that id until the job has ended. The two are separate calls, and the
 // second needs the id only, in this process or another. SubmitAndWait and
 // CreateAndWait make both. A wait polls when the job has grown older by an
-// eighth, between 1 s and 60 s (WithPollInterval), and only its context ends it
-// early; the error is then a [WaitError] with the id to resume with.
+// eighth, between 1 s and 60 s (WithPollInterval). It ends before its job when
+// its context does, when a poll is refused, and when 10 in a row fail; the error
+// is then a [WaitError] with the id to resume with.
 //
 // # Errors
 //
@@ -22,14 +23,14 @@
 // error of its last poll too. All are safe to log: see Patient data.
 //
 //	error                                          what to do
-//	WaitError                                      Wait(ctx, e.ID): the job goes on
+//	WaitError                                      Wait(ctx, e.ID), when its cause is mended
 //	any of which MaybeSubmitted is true            look for the job before submitting again
 //	TranscriptionIncompleteError                   use the part of the transcript there is
 //	TranscriptionFailedError, ScribeFailedError    see what the service says of the job
 //	429 RateLimitError                             call again after ResetAt
 //	any of which Retryable is true                 call again later
 //	401 UnauthorizedError                          renew the credentials, or ask for API access
-//	403 ForbiddenError                             ask for access, e.g. to a template
+//	403 ForbiddenError                             ask for access
 //	404 NotFoundError                              check the id and the account
 //	409 ConflictError                              see whether it exists already
 //	400 BadRequestError, 422 ValidationError       fix the request: Fields
@@ -68,7 +69,8 @@
 //	audio failed or changed           -                   AudioError
 //	redirect                          error               error
 //
-// After the last repeat, 4 attempts by default, the error is that of the last one;
+// A 417 for an upload that was announced with Expect: 100-continue is repeated at
+// once without. After the last repeat, 4 attempts by default, the error is that of the last one;
 // a submit may have been taken by any that was answered with 500, 502 or 504.
 // A body that cannot be read twice ([AudioReader]) is sent once.
 //
@@ -103,7 +105,7 @@
 // full text is in APIError.Detail and Body for who asks. Requests and results
 // marshal to JSON in full. Upload names are neutral. Authorization is sent to the
 // base URL's origin only, and redirects are not followed. Beware of
-// GODEBUG=http2debug=2: net/http then logs headers, the token among them.
+// GODEBUG=http2debug=1 and =2: net/http then logs headers, the token among them.
 //
 // # Testing
 //

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/errbody"
-	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/mask"
 )
 
@@ -91,43 +90,6 @@ func (e *APIError) asError() error {
 	return e
 }
 
-// A record is what a call leaves behind in its errors.
-type record struct {
-	method, route string
-	ids           []int64     // of the call, which may be printed
-	parts         []form.Size // of the request's body
-	submit        bool        // the call creates or changes something
-	attempts      []Attempt
-	first         [1]Attempt // most calls need no more room
-	note          string     // why the call was not repeated
-	pastDeadline  bool       // that is because the wait would have passed the context's deadline
-}
-
-func (r *record) endsAtDeadline() bool { return r != nil && r.pastDeadline }
-
-// tail is how an error's text ends: " (3 attempts in 1.2s, request id x; not repeated: …)".
-func (r *record) tail(requestID string) string {
-	var notes []string
-	if n := len(r.attempts); n > 1 {
-		last := r.attempts[n-1]
-		took := last.Start.Add(last.Duration).Sub(r.attempts[0].Start)
-		notes = append(notes, fmt.Sprintf("%d attempts in %v", n, round(took)))
-	}
-	if requestID != "" {
-		notes = append(notes, "request id "+requestID)
-	}
-	if r.note != "" {
-		notes = append(notes, r.note)
-	}
-	if r.maybeSubmitted() {
-		notes = append(notes, "may have been submitted")
-	}
-	if notes == nil {
-		return ""
-	}
-	return " (" + strings.Join(notes, "; ") + ")"
-}
-
 // round tells a duration in two or three digits: 1.2s, 1m, 1h30m.
 func round(d time.Duration) string {
 	switch {
@@ -145,19 +107,6 @@ func round(d time.Duration) string {
 		}
 	}
 	return s
-}
-
-// maybeSubmitted reports whether the service may have taken an attempt.
-func (r *record) maybeSubmitted() bool {
-	if r == nil {
-		return false
-	}
-	for _, a := range r.attempts {
-		if a.maybeTaken {
-			return true
-		}
-	}
-	return false
 }
 
 // newAPIError reads an error answer and gives it its type.

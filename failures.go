@@ -202,11 +202,11 @@ func jobText(kind string, id int64, what, status string) string {
 	return fmt.Sprintf("ambient: %s %d %s (%s)", kind, id, what, mask.Text(status))
 }
 
-// WaitError is a wait that ended before its job: the context ended, or a poll
-// failed for good. The job goes on; resume with Wait(ctx, e.ID). errors.As finds
-// the error of the last poll in it too, so match WaitError before any other: a
-// 401 of a poll says nothing of the submit. Only where it is a NotFoundError as
-// well there may be no such job.
+// WaitError is a wait that ended before its job: the context ended, a poll was
+// refused, or 10 in a row failed. The job goes on, unless the cause is a
+// NotFoundError; resume with Wait(ctx, e.ID). errors.As finds the error of the
+// last poll in it too, so match WaitError before any other: a 401 of a poll says
+// nothing of the submit.
 type WaitError struct {
 	ID         int64
 	LastStatus string // as the service last gave it; empty before the first answer

@@ -20,8 +20,8 @@ type ScribesService struct{ core *core }
 // ScribeRequest is a visit to write a note of. It prints without patient data.
 type ScribeRequest struct {
 	TemplateIDs       []int64   // at least one
-	Audio             []Audio   // this or Transcripts
-	Transcripts       []string  // this or Audio
+	Audio             []Audio   // required without Transcripts
+	Transcripts       []string  // required without Audio; none of them empty
 	PatientName       string    // optional
 	DateOfService     time.Time // optional; sent in RFC 3339
 	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
@@ -76,7 +76,8 @@ func (s *Scribe) Err() error {
 	return nil
 }
 
-// Decode decodes the whole answer into v, which has the caller's own type.
+// Decode decodes the whole answer into v, which has the caller's own type: one
+// with a field for the note, wherever the service puts it.
 func (s *Scribe) Decode(v any) error { return decodeResult(s.raw, s, v) }
 
 // Create asks for a note and returns as soon as the service has taken the

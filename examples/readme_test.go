@@ -34,11 +34,13 @@ func TestReadmeSnippets(t *testing.T) {
 			dir := t.TempDir()
 			switch kind {
 			case "program":
-				runProgram(t, dir, code)
+				out, err := runProgram(t, dir, code)
+				require.NoError(t, err, "%s", out)
 			case "fragment":
-				runProgram(t, dir, "package main\n\nimport (\n\t\"context\"\n\t\"log\"\n\n\tambient \"github.com/ambient-scribe/ambient-go\"\n)\n\n"+
+				out, err := runProgram(t, dir, "package main\n\nimport (\n\t\"context\"\n\t\"log\"\n\n\tambient \"github.com/ambient-scribe/ambient-go\"\n)\n\n"+
 					"func main() {\n\tctx := context.Background()\n\tclient, err := ambient.NewClient()\n\tif err != nil {\n\t\tlog.Fatal(err)\n\t}\n"+
 					code+"\tif err != nil || transcript.RawText == \"\" {\n\t\tlog.Fatal(err)\n\t}\n}\n")
+				require.NoError(t, err, "%s", out)
 			case "test":
 				file := filepath.Join(dir, "readme_test.go")
 				write(t, file, "package readme\n\nimport (\n\t\"testing\"\n\t\"testing/synctest\"\n\t\"time\"\n\n"+
@@ -50,6 +52,26 @@ func TestReadmeSnippets(t *testing.T) {
 	}
 }
 
+// Every relative link of the project's papers, and every Go file that they name,
+// is there and not empty.
+func TestPapersNameWhatThereIs(t *testing.T) {
+	papers, err := filepath.Glob("../*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, papers)
+	named := regexp.MustCompile("\\]\\(([^)#:]+)\\)|`([\\w/]+\\.go)`")
+	for _, paper := range papers {
+		text, err := os.ReadFile(paper)
+		require.NoError(t, err)
+		assert.NotEmpty(t, text, "%s", paper)
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			info, err := os.Stat("../" + m[1] + m[2])
+			if assert.NoError(t, err, "%s", paper) {
+				assert.NotZero(t, info.Size(), "%s: %s", paper, m[0])
+			}
+		}
+	}
+}
+
 // What the README shows of errors must not lose a job: a wait that a 401 ends has
 // the id of one, and is matched before the 401.
 func TestReadmeKeepsTheID(t *testing.T) {
@@ -57,9 +79,10 @@ func TestReadmeKeepsTheID(t *testing.T) {
 	require.NoError(t, err)
 	for _, m := range snippets.FindAllStringSubmatch(string(readme), -1) {
 		if strings.Contains(m[2], "ambient.WaitError") {
-			out := runProgram(t, t.TempDir(), m[2], func(srv *ambienttest.Server) {
+			out, err := runProgram(t, t.TempDir(), m[2], func(srv *ambienttest.Server) {
 				srv.FaultRange("GET /transcribe/{id}", 1, 2, ambienttest.Answer(401))
 			})
+			assert.Error(t, err)
 			assert.Contains(t, out, "resume with Wait and this id: 101")
 			return
 		}
@@ -69,7 +92,7 @@ func TestReadmeKeepsTheID(t *testing.T) {
 
 // runProgram runs code beside a visit.mp3, with the environment that a user
 // would set, and returns what it prints.
-func runProgram(t *testing.T, dir, code string, plans ...func(*ambienttest.Server)) string {
+func runProgram(t *testing.T, dir, code string, plans ...func(*ambienttest.Server)) (string, error) {
 	t.Helper()
 	srv := ambienttest.Start(t, ambienttest.WithJobTime(10*time.Millisecond))
 	for _, plan := range plans {
@@ -87,9 +110,8 @@ func runProgram(t *testing.T, dir, code string, plans ...func(*ambienttest.Serve
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "AMBIENT_BASE_URL="+srv.URL, "AMBIENT_USERNAME="+srv.Username, "AMBIENT_PASSWORD="+srv.Password)
 	out, err = cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
 	assert.NotEmpty(t, srv.RequestsTo("POST /transcribe"))
-	return string(out)
+	return string(out), err
 }
 
 func write(t *testing.T, path, text string) {

@@ -3,9 +3,10 @@
 //
 //	go run ./examples/quickstart [flags] [recording]
 //
-// With AMBIENT_USERNAME and AMBIENT_PASSWORD set it talks to the real API;
-// -template then names the template of the note. Without them it talks to a
-// fake API that it starts itself, with the synthetic visit in testdata.
+// With AMBIENT_USERNAME and AMBIENT_PASSWORD set it talks to the real API, or to
+// the one at AMBIENT_BASE_URL; -template then names the template of the note.
+// Without them it talks to a fake API that it starts itself, with the synthetic
+// visit in testdata.
 package main
 
 import (
@@ -42,7 +43,7 @@ func run(ctx context.Context, args []string) error {
 	}
 
 	var opts []ambient.Option
-	if os.Getenv("AMBIENT_USERNAME") == "" {
+	if !hasAccount() {
 		server, err := fakeAPI()
 		if err != nil {
 			return err
@@ -75,6 +76,8 @@ func run(ctx context.Context, args []string) error {
 	}, showStates("scribe")))
 }
 
+func hasAccount() bool { return os.Getenv("AMBIENT_USERNAME") != "" }
+
 // transcribe uploads a recording and waits for its transcript, or only waits
 // when it was uploaded before.
 func transcribe(ctx context.Context, client *ambient.Client, recording string, id int64) (t *ambient.Transcription, err error) {
@@ -83,7 +86,7 @@ func transcribe(ctx context.Context, client *ambient.Client, recording string, i
 	} else {
 		t, err = client.Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{
 			Audio: ambient.AudioFile(recording),
-		}, ambient.WithProgress(showUpload), showStates("transcription"))
+		}, ambient.WithProgress(showUpload()), showStates("transcription"))
 	}
 	return t, howToGoOn("transcription", err)
 }
@@ -102,11 +105,14 @@ func printNote(scribe *ambient.Scribe, err error) error {
 	return nil
 }
 
-// howToGoOn adds what can be done after an error: the job of an interrupted
-// wait goes on at the service.
+// howToGoOn adds what can be done after an error: the job of an interrupted wait
+// goes on, unless the fake API ends with this program.
 func howToGoOn(kind string, err error) error {
 	if wait, ok := errors.AsType[*ambient.WaitError](err); ok {
-		return fmt.Errorf("%w\njob %d goes on at the service; resume with: go run ./examples/quickstart -%s %d", err, wait.ID, kind, wait.ID)
+		if !hasAccount() {
+			return err
+		}
+		return fmt.Errorf("%w\nresume with: go run ./examples/quickstart -%s %d", err, kind, wait.ID)
 	}
 	if ambient.MaybeSubmitted(err) {
 		return fmt.Errorf("%w\nthe service may have taken the visit: look before you submit it again", err)
@@ -114,12 +120,15 @@ func howToGoOn(kind string, err error) error {
 	return err
 }
 
-func showUpload(sent, total int64) {
-	end := "\r"
-	if sent == total {
-		end = "\n"
+// showUpload prints a line at each quarter of the upload.
+func showUpload() func(sent, total int64) {
+	printed := int64(-1)
+	return func(sent, total int64) {
+		if quarter := 4 * sent / total; quarter != printed {
+			printed = quarter
+			fmt.Fprintf(os.Stderr, "upload: %d of %d bytes\n", sent, total)
+		}
 	}
-	fmt.Fprintf(os.Stderr, "upload: %d of %d bytes%s", sent, total, end)
 }
 
 func showStates(kind string) ambient.WaitOption {
