@@ -15,19 +15,6 @@ import (
 	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
 
-const submitRoute = "POST /transcribe"
-
-func submitOf(ctx context.Context, client *ambient.Client, audio ambient.Audio, opts ...ambient.CallOption) (*ambient.TranscriptionSubmission, error) {
-	return client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: audio}, opts...)
-}
-
-// plan makes the requests of a submit meet one fault after the other.
-func plan(srv *ambienttest.Server, faults ...ambienttest.Fault) {
-	for i, f := range faults {
-		srv.Fault(submitRoute, i+1, f)
-	}
-}
-
 // TestEveryAttemptIsRecorded: a call that meets a rate limit, a lost
 // connection, a refused token and a gateway has five attempts, each as it was.
 func TestEveryAttemptIsRecorded(t *testing.T) {

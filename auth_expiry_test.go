@@ -136,7 +136,7 @@ func TestUnusableTokens(t *testing.T) {
 func TestRenewalAtAClosedGate(t *testing.T) {
 	t.Parallel()
 	const n = 50
-	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		id := submitted(t, client)
 		srv.Fault(getRoute, 1, ambienttest.RetryAfter(429, "60"))
@@ -153,7 +153,7 @@ func TestRenewalAtAClosedGate(t *testing.T) {
 // TestRenewalAtAFullGate: a new client has few requests in flight until the
 // first answer, and here that answer is a 401 for all of them.
 func TestRenewalAtAFullGate(t *testing.T) {
-	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		srv.RevokeTokens()

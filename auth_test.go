@@ -17,32 +17,13 @@ import (
 	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
 
-const tokenRoute = "POST /auth/token"
-
-// bubbleServer runs a test in a bubble against a server with options.
-func bubbleServer(t *testing.T, test func(t *testing.T, srv *ambienttest.Server), opts ...ambienttest.Option) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(t, ambienttest.StartInMemory(t, opts...)) })
-}
-
-// callers makes n calls at once and returns their errors.
-func callers(n int, call func() error) []error {
-	errs := make([]error, n)
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() { errs[i] = call() })
-	}
-	wg.Wait()
-	return errs
-}
-
 // TestOneTokenCallForAll: however many callers need a token, at the start or
 // after it was revoked, one call fetches it, and a straggler whose refusal
 // comes late makes no second.
 func TestOneTokenCallForAll(t *testing.T) {
 	t.Parallel()
 	const n = 50
-	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		id := submitted(t, client)
 		call := func() error { _, err := client.Transcriptions.Get(context.Background(), id); return err }
@@ -67,7 +48,7 @@ func TestOneTokenCallForAll(t *testing.T) {
 
 // TestOneCallersCancelFailsNobodyElse, and who leaves does not wait.
 func TestOneCallersCancelFailsNobodyElse(t *testing.T) {
-	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		first, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(errShutdown) })
@@ -99,7 +80,7 @@ func TestOneCallersCancelFailsNobodyElse(t *testing.T) {
 // and that the renewal fails is no error while the old one lives.
 func TestRenewalInTheLastTenth(t *testing.T) {
 	const life = 100 * time.Minute
-	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		call := func() error { return client.Authenticate(context.Background()) }
@@ -130,7 +111,7 @@ func TestRenewalInTheLastTenth(t *testing.T) {
 
 // TestAFailedRenewalIsAnErrorOnceTheTokenIsGone.
 func TestAFailedRenewalIsAnErrorOnceTheTokenIsGone(t *testing.T) {
-	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		srv.FaultRange(tokenRoute, 2, 5, ambienttest.Answer(503))
@@ -243,7 +224,7 @@ func TestStaticTokenIsNotReplayed(t *testing.T) {
 // refusal would cost the audio. An outage of the token endpoint costs nothing
 // while the old one lives.
 func TestAFreshTokenBeforeWhatIsSentOnce(t *testing.T) {
-	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		time.Sleep(59 * time.Minute)

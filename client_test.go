@@ -3,7 +3,6 @@ package ambient_test
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -12,29 +11,6 @@ import (
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
-
-// newClient returns a client of srv.
-func newClient(t testing.TB, srv *ambienttest.Server, opts ...ambient.Option) *ambient.Client {
-	t.Helper()
-	client, err := ambient.NewClient(append([]ambient.Option{
-		ambient.WithBaseURL(srv.URL), ambient.WithHTTPClient(srv.Client()), ambient.WithCredentials(srv.Username, srv.Password),
-	}, opts...)...)
-	require.NoError(t, err)
-	return client
-}
-
-// inBubble runs a test against an in-memory server in virtual time.
-func inBubble(t *testing.T, test func(t *testing.T, srv *ambienttest.Server)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		test(t, ambienttest.StartInMemory(t))
-	})
-}
-
-// visit is a recording that only looks like one.
-func visit() ambient.Audio {
-	return ambient.AudioBytes("visit.mp3", append([]byte("ID3\x04"), make([]byte, 4096)...))
-}
 
 func TestFullLife(t *testing.T) {
 	t.Parallel()

@@ -14,15 +14,6 @@ import (
 	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
 
-// limited is a 429 with these headers, given as "Name", "value" pairs.
-func limited(headers ...string) ambienttest.Fault {
-	f := ambienttest.Answer(429)
-	for i := 0; i < len(headers); i += 2 {
-		f.Header.Set(headers[i], headers[i+1])
-	}
-	return f
-}
-
 // planGets plans the answers to the first GETs; the rest are good.
 func planGets(srv *ambienttest.Server, faults ...ambienttest.Fault) {
 	for i, f := range faults {
@@ -227,7 +218,7 @@ func TestRefusalsDoNotCountAsAttempts(t *testing.T) {
 // Ten minutes of refusals, and by then the token has expired: both are got over
 // in one call, in milliseconds of a test's time.
 func TestLimitAndThenAnExpiredToken(t *testing.T) {
-	bubbleServer(t, func(t *testing.T, srv *ambienttest.Server) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := newClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		plan(srv, limited("Retry-After", "600"))

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,25 +20,6 @@ import (
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
-
-// secret stands in every test here for what must not be told: a path, a name, a
-// password.
-const secret = "Zzyzx-Quimby"
-
-// tellsNothing checks that no way to print an error, or one it wraps, shows
-// the secret.
-func tellsNothing(t testing.TB, err error) {
-	t.Helper()
-	for e := range everyError(err) {
-		marshalled, _ := json.Marshal(e)
-		var logged strings.Builder
-		slog.New(slog.NewTextHandler(&logged, nil)).Info("", "err", e)
-		for _, text := range []string{e.Error(), fmt.Sprintf("%v|%+v|%#v|%s|%q|%x|%d", e, e, e, e, e, e, e), string(marshalled), logged.String()} {
-			assert.NotContains(t, text, secret)
-			assert.NotContains(t, text, fmt.Sprintf("%x", secret))
-		}
-	}
-}
 
 // everyError walks the tree of an error.
 func everyError(err error) func(func(error) bool) {

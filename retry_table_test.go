@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"reflect"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -126,34 +124,6 @@ func (r policyRow) call(client *ambient.Client, id int64) (duplicate bool, err e
 	}
 	sub, err := client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: audioOf(r.source)})
 	return sub != nil && sub.PossibleDuplicate(), err
-}
-
-// submitted makes a job to read.
-func submitted(t testing.TB, client *ambient.Client) int64 {
-	t.Helper()
-	sub, err := client.Transcriptions.Submit(context.Background(), &ambient.TranscriptionRequest{Audio: visit()})
-	require.NoError(t, err)
-	return sub.ID
-}
-
-// shortVisit is a recording that no buffer on the way holds whole.
-var shortVisit = sync.OnceValue(func() []byte { return pattern(256 << 10) })
-
-// audioOf is such a recording, from a good source or one that breaks half way.
-func audioOf(source string) ambient.Audio {
-	b := shortVisit()
-	size := int64(len(b))
-	switch source {
-	case "reader":
-		return ambient.AudioReader("visit.mp3", io.LimitReader(readerAt(b), size))
-	case "failing":
-		return ambient.AudioReaderAt("visit.mp3", brokenAt{b, size / 2, syscall.EIO}, size)
-	case "short":
-		return ambient.AudioReaderAt("visit.mp3", brokenAt{b, size / 2, io.EOF}, size)
-	case "changed":
-		return ambient.AudioFS(&growingFS{content: b}, "visit.mp3")
-	}
-	return ambient.AudioBytes("visit.mp3", b)
 }
 
 // failingDialer makes a transport's next dials fail, and keeps no connection

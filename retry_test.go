@@ -19,20 +19,6 @@ import (
 	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
 
-const getRoute = "GET /transcribe/{id}"
-
-// someJob answers a GET of someID, so that a test of reads needs no job.
-const someID = 7
-
-var someJob = ambienttest.Fault{Status: 200, Body: `{"id": 7, "task_status": "STT_COMPLETED", "raw_text": "hello"}`}
-
-func get(ctx context.Context, client *ambient.Client, opts ...ambient.CallOption) error {
-	_, err := client.Transcriptions.Get(ctx, someID, opts...)
-	return err
-}
-
-func policy(p ambient.RetryPolicy) ambient.Option { return ambient.WithRetryPolicy(p) }
-
 // waits collects what the client says of its backoffs.
 type waits struct {
 	mu  sync.Mutex

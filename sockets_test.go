@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -71,9 +70,6 @@ func start(t *testing.T, server func(...ambienttest.Option) *ambienttest.Server)
 	t.Cleanup(srv.Close)
 	return srv
 }
-
-// longVisit is a recording that no socket buffer swallows.
-var longVisit = sync.OnceValue(func() []byte { return pattern(20 << 20) })
 
 // TestResetsOnRealSockets: a true RST before, in and after the request, and a
 // half-sent answer. What was not sent whole is repeated and arrives whole; what

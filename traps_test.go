@@ -2,8 +2,6 @@ package ambient_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -25,11 +23,6 @@ import (
 
 // The traps of go-retryablehttp v0.7.8, and of net/http below it: each test is
 // one that a naive use falls into.
-
-func digest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
 
 // TestBodiesAreTheSameOnEveryAttempt, and as long as their Content-Length.
 func TestBodiesAreTheSameOnEveryAttempt(t *testing.T) {
@@ -59,13 +52,6 @@ func TestBodiesAreTheSameOnEveryAttempt(t *testing.T) {
 			})
 		})
 	}
-}
-
-func tempFile(t testing.TB, content []byte) string {
-	t.Helper()
-	path := t.TempDir() + "/visit.mp3"
-	require.NoError(t, os.WriteFile(path, content, 0o600))
-	return path
 }
 
 // slowFS opens the same content each time; the first to be read for sending

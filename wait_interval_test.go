@@ -1,12 +1,6 @@
 package ambient_test
 
 import (
-	"fmt"
-	"io"
-	"net/http"
-	"path"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,36 +93,6 @@ func TestPollsAreJittered(t *testing.T) {
 		}
 		assert.Greater(t, len(seen), 18)
 	})
-}
-
-// A clockwork answers polls without a server: each job is at work until its end.
-type clockwork struct {
-	mu    sync.Mutex
-	began time.Time
-	ends  time.Duration
-	polls map[string]int // by path
-}
-
-func (c *clockwork) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.mu.Lock()
-	c.polls[r.URL.Path]++
-	c.mu.Unlock()
-	status := "STT_PROCESSING"
-	if time.Since(c.began) >= c.ends {
-		status = "STT_COMPLETED"
-	}
-	body := fmt.Sprintf(`{"id": %s, "task_status": %q, "raw_text": null, "created_at": %q}`, path.Base(r.URL.Path), status, c.began.Format(time.RFC3339Nano))
-	if r.Method == http.MethodPost {
-		body = `{"transcription_id": 7}`
-	}
-	return &http.Response{StatusCode: 200, Header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
-}
-
-func newClockwork(t testing.TB, ends time.Duration, opts ...ambient.Option) (*clockwork, *ambient.Client) {
-	c := &clockwork{began: time.Now(), ends: ends, polls: map[string]int{}}
-	client, err := ambient.NewClient(append(opts, ambient.WithToken("synthetic"), ambient.WithHTTPClient(&http.Client{Transport: c}))...)
-	require.NoError(t, err)
-	return c, client
 }
 
 // What a wait costs, and how late it is: the bounds that the package promises.

@@ -19,15 +19,6 @@ import (
 // oneTry keeps the retries of a call from hiding those of a wait.
 var oneTry = ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1})
 
-// submitLife submits a transcription with this life.
-func submitLife(t testing.TB, srv *ambienttest.Server, client *ambient.Client, life ...ambienttest.Step) int64 {
-	t.Helper()
-	srv.ScriptTranscription(life...)
-	sub, err := submitOf(t.Context(), client, visit())
-	require.NoError(t, err)
-	return sub.ID
-}
-
 // Wait polls at once, since the job may be long done; after its own submit it
 // cannot be, so the first poll comes after the minimum.
 func TestFirstPoll(t *testing.T) {
