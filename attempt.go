@@ -89,6 +89,7 @@ func (i CallInfo) String() string {
 }
 
 func (i CallInfo) Format(s fmt.State, verb rune) { formatText(s, verb, i.String()) }
+func (i CallInfo) MarshalText() ([]byte, error)  { return []byte(i.String()), nil }
 func (i CallInfo) LogValue() slog.Value          { return slog.StringValue(i.String()) }
 
 func orNone(s string) string {

@@ -16,7 +16,7 @@ import (
 // its type.
 func (a Audio) part(field string, n int) (part form.File, warning string, err error) {
 	refused := func(problem string, cause error) (form.File, string, error) {
-		return part, "", &RequestError{Field: field, Problem: fmt.Sprintf("audio %d %s", n, problem), cause: cause}
+		return part, "", &RequestError{Field: field, Problem: fmt.Sprintf("audio %d %s", n, problem), cause: safe(cause)}
 	}
 	source := a.source.get()
 	if source == nil {

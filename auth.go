@@ -205,7 +205,7 @@ const tokenRoute = "/auth/token"
 func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 	username, password, err := s.credentials(ctx)
 	if err != nil {
-		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + ownText(err), cause: err}
+		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + ownText(err), cause: safe(err)}
 	}
 	if username == "" || password == "" {
 		return Token{}, refuse("WithCredentialsFunc", "the function gave no user name or no password")
@@ -301,5 +301,5 @@ func (c *call) tokenError(err error) error {
 	case err == nil:
 		return refuse("WithTokenSource", "the token source gave an empty token")
 	}
-	return &RequestError{Field: "WithTokenSource", Problem: "the token source failed: " + ownText(err), cause: err}
+	return &RequestError{Field: "WithTokenSource", Problem: "the token source failed: " + ownText(err), cause: safe(err)}
 }

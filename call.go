@@ -161,8 +161,9 @@ func (c *call) token() (Token, error) {
 // send puts one request on the wire. req has the route; the header is made anew
 // for each attempt.
 func (c *call) send(req *http.Request, token Token, cookies []string) wire.Report {
-	header := make(http.Header, len(c.header)+4)
-	maps.Copy(header, c.header)
+	own := *c.header.get()
+	header := make(http.Header, len(own)+4)
+	maps.Copy(header, own)
 	if s := token.secret.get(); s != nil {
 		header["Authorization"] = s.header
 	}
@@ -212,7 +213,7 @@ func (c *call) repeat() {
 	case c.sleeping:
 		c.err = c.interrupted()
 	case c.err == nil: // net/http refused the request itself
-		c.err = &NetworkError{Route: c.route, record: c.record, cause: err}
+		c.err = &NetworkError{Route: c.route, record: c.record, cause: safe(err)}
 	}
 }
 

@@ -47,7 +47,7 @@ type core struct {
 	base      *url.URL
 	http      http.Client // never used to follow redirects
 	transport http.RoundTripper
-	header    http.Header
+	header    hidden[http.Header] // may hold a key for a gateway
 	bounds    wire.Limits
 	retry     RetryPolicy
 	quota     *quota
@@ -65,7 +65,7 @@ type core struct {
 // are none.
 func NewClient(opts ...Option) (*Client, error) {
 	c := &core{
-		header: http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}},
+		header: hide(http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}),
 		bounds: wire.Limits{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
 		retry:  RetryPolicy{}.withDefaults(),
 		quota:  newQuota(),
@@ -150,7 +150,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
-			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: err}
+			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: safe(err)}
 		}
 		call.body, call.contentType = bytesBody(b), "application/json"
 		call.parts = []form.Size{{Name: "JSON", Bytes: int64(len(b))}}

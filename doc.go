@@ -102,10 +102,18 @@
 // What errors, events, logs and the printed form of every type show are methods,
 // routes with ids, statuses, times, counts and sizes. Of a server's message, words
 // pass that are in a fixed vocabulary of API English; all others are masked. The
-// full text is in APIError.Detail and Body for who asks. Requests and results
-// marshal to JSON in full. Upload names are neutral. Authorization is sent to the
-// base URL's origin only, and redirects are not followed. Beware of
-// GODEBUG=http2debug=1 and =2: net/http then logs headers, the token among them.
+// full text is in APIError.Detail and Body for whoever asks. Of numbers, small ones
+// and the ids of the call pass. Requests and results marshal to JSON in full.
+// Upload names are neutral. Authorization is sent to the base URL's origin only,
+// and redirects are not followed.
+//
+// Three things are out of this package's hands. GODEBUG=http2debug=1 and =2 make
+// net/http log headers and bodies, token and password among them. net/http also
+// logs, to the standard logger, what a server sends beyond the Content-Length that
+// it announced: give log.SetOutput a safe place. And what a type of yours holds in
+// an unexported field, fmt prints without asking it: hold requests, results and
+// errors there as pointers and print with %v, and log them one by one, for
+// slog.JSONHandler marshals a slice or struct that holds them in full.
 //
 // # Testing
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -21,26 +22,32 @@ import (
 // full text: it may repeat what was sent.
 type APIError struct {
 	StatusCode int
-	Detail     string       // the server's message: detail, details or error.message; empty without one
-	Fields     []FieldError // of a 422: what was wrong with which field
+	Detail     string       `json:"-"` // the server's message: detail, details or error.message; empty without one
+	Fields     []FieldError `json:"-"` // of a 422: what was wrong with which field
 	Method     string
 	Route      string // path below the base URL, with ids and without a query
-	RequestID  string // from X-Request-Id or a header like it; empty without one
+	RequestID  string `json:"-"` // from X-Request-Id or a header like it; empty without one
 	Time       time.Time
 	RetryAfter time.Duration // how long the server asked to wait, from Time; 0 when it did not
 	Attempts   []Attempt     // all requests of the call, the last one included
-	Header     http.Header   // of the answer
+	Header     http.Header   `json:"-"` // of the answer
 
 	body   []byte
 	record *record
 }
 
-// FieldError is one invalid field of a request, in the words of the server.
+// FieldError is one invalid field of a request, in the words of the server. It
+// prints with all words masked that could be patient data, and marshals to JSON in
+// full.
 type FieldError struct {
 	Path    string // e.g. body.template_ids[0]
 	Message string
 	Type    string // e.g. value_error.missing
 }
+
+func (e FieldError) String() string                { return mask.Text(e.Path + ": " + e.Message) }
+func (e FieldError) Format(s fmt.State, verb rune) { formatText(s, verb, e.String()) }
+func (e FieldError) LogValue() slog.Value          { return slog.StringValue(e.String()) }
 
 // Body returns the answer's body, of which 256 KiB are kept. It may repeat
 // patient data.
@@ -81,8 +88,9 @@ func (e *APIError) Unwrap() error {
 	return context.DeadlineExceeded
 }
 
-func (e *APIError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *APIError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+// Format and MarshalText have value receivers, so that a copy prints as safely.
+func (e APIError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e APIError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *APIError) asError() error {
 	if e == nil {
 		return nil

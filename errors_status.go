@@ -48,8 +48,8 @@ type RateLimitError struct {
 func (e *RateLimitError) Error() string                 { return e.api().Error() }
 func (e *RateLimitError) Unwrap() error                 { return e.api().asError() }
 func (e *RateLimitError) Body() []byte                  { return e.api().Body() }
-func (e *RateLimitError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *RateLimitError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *RateLimitError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *RateLimitError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *RateLimitError) api() *APIError {
 	if e == nil {
 		return nil
@@ -63,8 +63,8 @@ type BadRequestError struct{ *APIError }
 func (e *BadRequestError) Error() string                 { return e.api().Error() }
 func (e *BadRequestError) Unwrap() error                 { return e.api().asError() }
 func (e *BadRequestError) Body() []byte                  { return e.api().Body() }
-func (e *BadRequestError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *BadRequestError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *BadRequestError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *BadRequestError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *BadRequestError) api() *APIError {
 	if e == nil {
 		return nil
@@ -80,8 +80,8 @@ type UnauthorizedError struct{ *APIError }
 func (e *UnauthorizedError) Error() string                 { return e.api().Error() }
 func (e *UnauthorizedError) Unwrap() error                 { return e.api().asError() }
 func (e *UnauthorizedError) Body() []byte                  { return e.api().Body() }
-func (e *UnauthorizedError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *UnauthorizedError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *UnauthorizedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *UnauthorizedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *UnauthorizedError) api() *APIError {
 	if e == nil {
 		return nil
@@ -95,8 +95,8 @@ type ForbiddenError struct{ *APIError }
 func (e *ForbiddenError) Error() string                 { return e.api().Error() }
 func (e *ForbiddenError) Unwrap() error                 { return e.api().asError() }
 func (e *ForbiddenError) Body() []byte                  { return e.api().Body() }
-func (e *ForbiddenError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *ForbiddenError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *ForbiddenError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *ForbiddenError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *ForbiddenError) api() *APIError {
 	if e == nil {
 		return nil
@@ -111,8 +111,8 @@ type NotFoundError struct{ *APIError }
 func (e *NotFoundError) Error() string                 { return e.api().Error() }
 func (e *NotFoundError) Unwrap() error                 { return e.api().asError() }
 func (e *NotFoundError) Body() []byte                  { return e.api().Body() }
-func (e *NotFoundError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *NotFoundError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *NotFoundError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *NotFoundError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *NotFoundError) api() *APIError {
 	if e == nil {
 		return nil
@@ -127,8 +127,8 @@ type ConflictError struct{ *APIError }
 func (e *ConflictError) Error() string                 { return e.api().Error() }
 func (e *ConflictError) Unwrap() error                 { return e.api().asError() }
 func (e *ConflictError) Body() []byte                  { return e.api().Body() }
-func (e *ConflictError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *ConflictError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *ConflictError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *ConflictError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *ConflictError) api() *APIError {
 	if e == nil {
 		return nil
@@ -143,8 +143,8 @@ type ValidationError struct{ *APIError }
 func (e *ValidationError) Error() string                 { return e.api().Error() }
 func (e *ValidationError) Unwrap() error                 { return e.api().asError() }
 func (e *ValidationError) Body() []byte                  { return e.api().Body() }
-func (e *ValidationError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *ValidationError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *ValidationError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *ValidationError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *ValidationError) api() *APIError {
 	if e == nil {
 		return nil
@@ -158,8 +158,8 @@ type InternalServerError struct{ *APIError }
 func (e *InternalServerError) Error() string                 { return e.api().Error() }
 func (e *InternalServerError) Unwrap() error                 { return e.api().asError() }
 func (e *InternalServerError) Body() []byte                  { return e.api().Body() }
-func (e *InternalServerError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *InternalServerError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *InternalServerError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *InternalServerError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *InternalServerError) api() *APIError {
 	if e == nil {
 		return nil
@@ -174,8 +174,8 @@ type BadGatewayError struct{ *APIError }
 func (e *BadGatewayError) Error() string                 { return e.api().Error() }
 func (e *BadGatewayError) Unwrap() error                 { return e.api().asError() }
 func (e *BadGatewayError) Body() []byte                  { return e.api().Body() }
-func (e *BadGatewayError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *BadGatewayError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *BadGatewayError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *BadGatewayError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *BadGatewayError) api() *APIError {
 	if e == nil {
 		return nil
@@ -190,8 +190,8 @@ type ServiceUnavailableError struct{ *APIError }
 func (e *ServiceUnavailableError) Error() string                 { return e.api().Error() }
 func (e *ServiceUnavailableError) Unwrap() error                 { return e.api().asError() }
 func (e *ServiceUnavailableError) Body() []byte                  { return e.api().Body() }
-func (e *ServiceUnavailableError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *ServiceUnavailableError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *ServiceUnavailableError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *ServiceUnavailableError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *ServiceUnavailableError) api() *APIError {
 	if e == nil {
 		return nil
@@ -206,8 +206,8 @@ type GatewayTimeoutError struct{ *APIError }
 func (e *GatewayTimeoutError) Error() string                 { return e.api().Error() }
 func (e *GatewayTimeoutError) Unwrap() error                 { return e.api().asError() }
 func (e *GatewayTimeoutError) Body() []byte                  { return e.api().Body() }
-func (e *GatewayTimeoutError) Format(s fmt.State, verb rune) { e.api().Format(s, verb) }
-func (e *GatewayTimeoutError) MarshalText() ([]byte, error)  { return e.api().MarshalText() }
+func (e *GatewayTimeoutError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *GatewayTimeoutError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 func (e *GatewayTimeoutError) api() *APIError {
 	if e == nil {
 		return nil

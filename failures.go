@@ -156,7 +156,9 @@ func (e *AudioError) MarshalText() ([]byte, error)  { return []byte(e.Error()), 
 
 // TranscriptionFailedError is a transcription that ended in STT_ERROR. What the
 // service says of it is in Transcription.ErrorMessage.
-type TranscriptionFailedError struct{ Transcription *Transcription }
+type TranscriptionFailedError struct {
+	Transcription *Transcription `json:"-"`
+}
 
 // Error is safe to log.
 func (e *TranscriptionFailedError) Error() string {
@@ -171,7 +173,9 @@ func (e *TranscriptionFailedError) MarshalText() ([]byte, error)  { return []byt
 
 // TranscriptionIncompleteError is a transcription that ended in STT_INCOMPLETE:
 // Transcription.RawText is a part of the transcript.
-type TranscriptionIncompleteError struct{ Transcription *Transcription }
+type TranscriptionIncompleteError struct {
+	Transcription *Transcription `json:"-"`
+}
 
 // Error is safe to log.
 func (e *TranscriptionIncompleteError) Error() string {
@@ -185,7 +189,9 @@ func (e *TranscriptionIncompleteError) Format(s fmt.State, verb rune) { formatTe
 func (e *TranscriptionIncompleteError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 // ScribeFailedError is a scribe that ended in FAILED. Its last answer is in Scribe.
-type ScribeFailedError struct{ Scribe *Scribe }
+type ScribeFailedError struct {
+	Scribe *Scribe `json:"-"`
+}
 
 // Error is safe to log.
 func (e *ScribeFailedError) Error() string {

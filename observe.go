@@ -23,9 +23,9 @@ const (
 	EventPossibleDuplicate EventKind = "possible_duplicate" // a submit succeeded after an attempt that may have been taken too: Number
 )
 
-// Event is one thing that happened, for metrics and logs. It never holds
-// patient data, secrets, or text of the server. Fields that do not belong to its
-// kind are zero.
+// Event is one thing that happened, for metrics and logs. It prints no patient
+// data, secret, or text of the server; Err holds what its type says. Fields that
+// do not belong to its kind are zero.
 type Event struct {
 	Kind      EventKind
 	Time      time.Time

@@ -131,7 +131,7 @@ func WithHeader(key, value string) Option {
 		case key == "User-Agent" || key == "Content-Type" || key == "Content-Length" || key == "Host" || key == "Expect" || key == "Transfer-Encoding":
 			return refuse("WithHeader", key+" is set by the SDK (User-Agent by WithUserAgent)")
 		}
-		c.header.Set(key, value)
+		c.header.get().Set(key, value)
 		return nil
 	}
 }
@@ -247,7 +247,7 @@ func WithUserAgent(product string) Option {
 		if product == "" || !isHeaderValue(product) {
 			return refuse("WithUserAgent", "must be text on one line such as clinic-sync/2.1")
 		}
-		c.header.Set("User-Agent", product+" "+userAgent)
+		c.header.get().Set("User-Agent", product+" "+userAgent)
 		return nil
 	}
 }

@@ -187,7 +187,7 @@ func TestValuesPrintWithoutData(t *testing.T) {
 	transcription, note := loudTranscription(), loudScribe()
 
 	for _, v := range []any{
-		secret, &secret, client, *client, client.Transcriptions, client.Scribes, job, *job, scribe, *scribe, call, &call,
+		ambient.FieldError{Path: canary, Message: canary, Type: canary}, secret, &secret, client, *client, client.Transcriptions, client.Scribes, job, *job, scribe, *scribe, call, &call,
 		*job.Submission, job.Submission, *scribe.Submission, scribe.Submission, transcription, *transcription, note, *note,
 		note.Audio[0], &note.Audio[0], ambient.AudioFile("/" + canary), ambient.AudioReader(canary, strings.NewReader(canary)),
 		ambient.AudioBytes(canary, nil).WithContentType(canary), ambient.AudioFS(loudFS{}, canary), ambient.AudioReaderAt(canary, strings.NewReader(canary), 9),
@@ -197,11 +197,57 @@ func TestValuesPrintWithoutData(t *testing.T) {
 		assert.Empty(t, leak(panicked(v)), "%T", v)
 	}
 	assert.Empty(t, leak(printed(everyFormat, note.Audio)), "whose JSON is in full in slog too")
-	for _, v := range []any{secret, &secret, client, struct{ T ambient.Token }{secret}, map[string]any{"t": secret}} {
+	for _, v := range []any{secret, &secret, client, struct{ T ambient.Token }{secret}, map[string]any{"t": secret}, call, []ambient.CallInfo{call}} {
 		assert.Empty(t, leak(marshalled(t, v)), "%T in JSON", v)
 	}
 	assert.NotEmpty(t, leak(marshalled(t, job)), "results marshal in full")
 	assert.NotEmpty(t, leak(marshalled(t, transcription)), "requests marshal in full")
+}
+
+// A copy of an error is no error any more, but prints and marshals as safely.
+func TestErrorsByValueShowNoData(t *testing.T) {
+	var values []any
+	for status := range statusTypes {
+		_, err := canned(t, &loudWatch{}, reply(status, loudBodies[0])).Transcriptions.Get(t.Context(), 7)
+		api, ok := errors.AsType[*ambient.APIError](err)
+		require.True(t, ok)
+		values = append(values, *api, reflect.ValueOf(err).Elem().Interface())
+	}
+	_, err := canned(t, &loudWatch{}, failWith{textError(canary)}).Transcriptions.Get(t.Context(), 7)
+	values = append(values, reflect.ValueOf(err).Elem().Interface())
+	job := &ambient.Transcription{ID: 7, Status: ambient.TranscriptionError, RawText: canary, ErrorMessage: canary}
+	values = append(values, ambient.TranscriptionFailedError{Transcription: job}, ambient.TranscriptionIncompleteError{Transcription: job},
+		ambient.ScribeFailedError{Scribe: &ambient.Scribe{Extra: map[string]json.RawMessage{"note": []byte(`"` + canary + `"`)}}})
+	for _, v := range values {
+		assert.Empty(t, leak(fmt.Sprintf(plainFormat, v)+fmt.Sprint([]any{v})), "%T", v)
+		assert.Empty(t, leak(marshalled(t, v)+logged(v)+logged([]any{v})), "%T", v)
+	}
+}
+
+// What does not fit is told by its name and not by its content.
+func TestDecodingTellsNoData(t *testing.T) {
+	job := &ambient.Transcription{}
+	require.NoError(t, job.UnmarshalJSON([]byte(`{"id": 7, "born": "`+canary+`", "note": "`+canary+`", "age": 12345678901}`)))
+	for _, v := range []any{
+		new(struct{ Born time.Time }),
+		new(struct {
+			Note int `json:",string"`
+		}),
+		new(struct{ Age int8 }),
+		new(struct{ Note struct{ Plan string } }),
+	} {
+		err := job.Decode(v)
+		require.Error(t, err)
+		assert.Empty(t, leak(err.Error()))
+		assert.NotContains(t, err.Error(), "12345678901")
+	}
+	assert.EqualError(t, job.Decode(new(struct{ Age int8 })), "ambient: the answer's Age is no int8")
+	assert.ErrorContains(t, job.Decode(struct{}{}), "non-pointer", "the caller's mistake")
+	for _, v := range []any{new(ambient.TranscriptionRequest), new(ambient.ScribeRequest)} {
+		err := json.Unmarshal([]byte(`{"PatientName": "Alex", "DateOfService": "`+canary+`"}`), v)
+		require.Error(t, err)
+		assert.Empty(t, leak(err.Error()))
+	}
 }
 
 // fmt prints an unexported field of somebody else's type without asking us.
@@ -225,13 +271,15 @@ func TestSecretsInOthersUnexportedFieldsAreAddresses(t *testing.T) {
 // For a verb that is wrong for a pointer, such as %s, fmt follows it once, in
 // unexported fields too. Secrets and audio must be a step further away.
 func TestSecretsInOthersUnexportedFieldsUnderWrongVerbs(t *testing.T) {
-	client, err := ambient.NewClient(ambient.WithCredentials(canary, canary))
+	client, err := ambient.NewClient(ambient.WithCredentials(canary, canary), ambient.WithHeader("X-Api-Key", "zanqx"))
 	require.NoError(t, err)
 	for _, v := range []any{
 		struct{ v ambient.Token }{ambient.NewToken(canary, time.Time{})},
 		struct{ v ambient.Audio }{ambient.AudioFile(canary)},
 		struct{ v ambient.Audio }{ambient.AudioBytes(canary, []byte(canary))},
 		struct{ v *ambient.Client }{client},
+		struct{ v ambient.Client }{*client},
+		struct{ v ambient.ScribesService }{*client.Scribes},
 		struct{ v any }{client},
 	} {
 		assert.Empty(t, leak(fmt.Sprintf(everyFormat, v)), "%T", v)

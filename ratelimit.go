@@ -89,7 +89,7 @@ func (c *call) waitForLimiter() error {
 		deadline, ok := c.ctx.Deadline()
 		return c.limitError(time.Time{}, ok && time.Until(deadline) < patience)
 	}
-	return &RequestError{Field: "WithLimiter", Problem: "the limiter failed: " + ownText(err), cause: err}
+	return &RequestError{Field: "WithLimiter", Problem: "the limiter failed: " + ownText(err), cause: safe(err)}
 }
 
 // limitError is the error of a call that cannot wait for the rate limit. After

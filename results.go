@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -126,7 +127,14 @@ func decodeResult(raw json.RawMessage, result, v any) error {
 		}
 		raw = b
 	}
-	return json.Unmarshal(raw, v)
+	err := json.Unmarshal(raw, v)
+	if _, mistake := errors.AsType[*json.InvalidUnmarshalError](err); err == nil || mistake {
+		return err
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return fmt.Errorf("ambient: the answer's %s is no %v", wrong.Field, wrong.Type)
+	}
+	return errBadJSON
 }
 
 // unmarshalResult parses a copy of b, which is the caller's.

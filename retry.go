@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/form"
+	"github.com/ambient-scribe/ambient-go/internal/scrub"
 	"github.com/ambient-scribe/ambient-go/internal/wire"
 )
 
@@ -114,7 +115,7 @@ func (c *call) judgeStatus(r wire.Report) verdict {
 
 // judgeFailure judges an attempt without a usable answer.
 func (c *call) judgeFailure(r wire.Report) (verdict, error) {
-	err := &NetworkError{Route: c.route, Sent: Delivery(r.Sent), Attempts: c.attempts, record: c.record, cause: r.Err}
+	err := &NetworkError{Route: c.route, Sent: Delivery(r.Sent), Attempts: c.attempts, record: c.record, cause: scrub.Error(r.Err)}
 	if c.ctx.Err() != nil && !errors.Is(r.Err, c.ctx.Err()) { // net/http gives the cause alone
 		err.cause = contextError(c.ctx)
 	}
@@ -190,9 +191,9 @@ func (c *call) decodeError(r wire.Report, problem string) error {
 }
 
 func (c *call) audioError(err error) error {
-	e := &AudioError{record: c.record, cause: err}
+	e := &AudioError{record: c.record, cause: scrub.Error(err)}
 	if at, ok := errors.AsType[*form.FileError](err); ok {
-		e.Part, e.Offset, e.cause = at.File, at.Offset, at.Err
+		e.Part, e.Offset, e.cause = at.File, at.Offset, scrub.Error(at.Err)
 	}
 	return e
 }

@@ -262,6 +262,16 @@ func (s *ScribeSubmission) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// UnmarshalJSON reads what json.Marshal wrote. Its error says nothing of the
+// data.
+func (r *ScribeRequest) UnmarshalJSON(b []byte) error {
+	type plain ScribeRequest
+	if json.Unmarshal(b, (*plain)(r)) != nil {
+		return errBadJSON
+	}
+	return nil
+}
+
 func (r ScribeRequest) String() string {
 	return fmt.Sprintf("ScribeRequest(templates %v, %d audio, %d transcripts, %s)", r.TemplateIDs, len(r.Audio), len(r.Transcripts),
 		patientText(r.PatientName, r.DateOfService, r.AdditionalContext))

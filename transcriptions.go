@@ -251,6 +251,16 @@ func (s *TranscriptionSubmission) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// UnmarshalJSON reads what json.Marshal wrote. Its error says nothing of the
+// data.
+func (r *TranscriptionRequest) UnmarshalJSON(b []byte) error {
+	type plain TranscriptionRequest
+	if json.Unmarshal(b, (*plain)(r)) != nil {
+		return errBadJSON
+	}
+	return nil
+}
+
 func (r TranscriptionRequest) String() string {
 	return fmt.Sprintf("TranscriptionRequest(%v, %s)", r.Audio, patientText(r.PatientName, r.DateOfService, r.AdditionalContext))
 }

@@ -82,7 +82,7 @@ func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 	b, err := json.Marshal(additional)
 	switch {
 	case err != nil:
-		u.err = &RequestError{Field: "additional_context", Problem: "cannot be marshalled to JSON", cause: err}
+		u.err = &RequestError{Field: "additional_context", Problem: "cannot be marshalled to JSON", cause: safe(err)}
 	case !jsonobject.IsObject(b):
 		u.err = refuse("additional_context", "must marshal to a JSON object: use a struct or a map, not a string, number, list or []byte")
 	default:

@@ -22,7 +22,7 @@ const (
 	maxMargin      = time.Second
 )
 
-// PollEvent is one poll of a wait. It holds no patient data.
+// PollEvent is one poll of a wait. It prints no patient data.
 type PollEvent struct {
 	ID     int64
 	Status string        // as the service names it, with words masked that no API English has; empty if the poll failed
@@ -255,7 +255,7 @@ func (k *watch) ended(cause error) *WaitError {
 // another.
 func contextError(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return &contextEnd{ctx.Err(), cause}
+		return &contextEnd{ctx.Err(), safe(cause)}
 	}
 	return ctx.Err()
 }

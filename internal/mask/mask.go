@@ -21,8 +21,8 @@ const (
 )
 
 // Text returns s on one line with every word masked that is not known to be
-// harmless. Numbers pass when they are below 1,000 and stand alone, or are
-// among ids.
+// harmless. Numbers pass when they are below 1,000, begin with no zero and stand
+// alone, or are among ids.
 func Text(s string, ids ...int64) string {
 	if isStatusText(s) {
 		return s
@@ -37,7 +37,7 @@ func Text(s string, ids ...int64) string {
 			writePunctuation(&b, run[:min(len(run), maxLength)])
 			sentence = sentence || strings.ContainsAny(run, ".:;!?\n[{(\"'")
 		case isNumber(run):
-			if known := slices.Contains(ids, number(run)); known || !afterNumber && number(run) < maxNumber && !nextIsNumber(s) {
+			if known := slices.Contains(ids, number(run)); known || isSmall(run) && !afterNumber && !nextIsNumber(s) {
 				b.WriteString(run)
 			} else {
 				b.WriteString(hidden)
@@ -100,11 +100,12 @@ func ID(s string) string {
 	}
 	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("-_.:=;/+", r) })
 	var hex strings.Builder
-	random := false
+	random, longest := false, 0
 	for i, part := range parts {
 		switch {
 		case isHex(part):
 			hex.WriteString(part)
+			longest = max(longest, len(part))
 		case isRandom(part):
 			random = true
 		case idWords[part], i == len(parts)-1 && isAirport(part):
@@ -112,7 +113,7 @@ func ID(s string) string {
 			return hidden
 		}
 	}
-	if len(s) > 128 || !random && !isRandom(hex.String()) {
+	if len(s) > 128 || !random && (longest < 12 || changes(hex.String()) < 3) {
 		return hidden
 	}
 	return s
@@ -127,18 +128,20 @@ func isAirport(part string) bool {
 }
 
 // isRandom is true of 16 letters and digits and more, where one follows the
-// other three times at least.
+// other more often than in names and numbers strung together.
 func isRandom(part string) bool {
-	if len(part) < 16 || !isAlphanumeric(part) {
-		return false
-	}
-	changes := 0
-	for i := 1; i < len(part); i++ {
-		if (part[i] <= '9') != (part[i-1] <= '9') {
-			changes++
+	return len(part) >= 16 && isAlphanumeric(part) && changes(part) >= 6
+}
+
+// changes counts how often a letter follows a digit, or a digit a letter.
+func changes(s string) int {
+	n := 0
+	for i := 1; i < len(s); i++ {
+		if (s[i] <= '9') != (s[i-1] <= '9') {
+			n++
 		}
 	}
-	return changes >= 3
+	return n
 }
 
 // cut splits off the longest run that is one word, or no word at all. Letters
@@ -179,6 +182,12 @@ func isWord(run string) bool {
 
 func isNumber(run string) bool { return number(run) >= 0 }
 
+// isSmall is true of numbers below 1,000 as one counts: with a zero before it, a
+// number is part of a longer one.
+func isSmall(run string) bool {
+	return number(run) < maxNumber && (run == "0" || run[0] != '0')
+}
+
 // number is -1 for anything but a plain decimal number.
 func number(run string) int64 {
 	n, err := strconv.ParseInt(run, 10, 64)
@@ -208,18 +217,22 @@ func cutPunctuation(s string) (string, string) {
 
 // passes reports whether a word, or every part of a compound, is in the
 // vocabulary. A capital inside a sentence makes a name of a word, so it passes
-// only at the start of one, or all in capitals.
+// only at the start of one, or where the vocabulary has it so, or all in capitals
+// with an underscore, as in a state.
 func passes(word string, startsSentence bool) bool {
 	if vocabulary[word] {
 		return true
 	}
 	for part := range strings.FieldsFuncSeq(word, isJoint) {
+		if vocabulary[part] {
+			continue
+		}
 		lower := strings.ToLower(part)
 		if !isASCII(part) { // some foreign letters are small ASCII ones
 			return false
 		}
-		if part != lower && part != strings.ToUpper(part) &&
-			!(startsSentence && part[1:] == lower[1:]) {
+		isState := part == strings.ToUpper(part) && strings.Contains(part, "_")
+		if part != lower && !isState && !(startsSentence && part[1:] == lower[1:]) {
 			return false
 		}
 		if part != lower && len(part) == 1 && lower != "a" { // an initial

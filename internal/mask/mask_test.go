@@ -44,6 +44,12 @@ func TestText(t *testing.T) {
 		{"line one\r\nfake log line", "line one … log line"},
 		{"\x1b[31mred", "[…"},
 		{"no\xffbyte", "…"},
+		{"duplicate visit for DON SHORT", "duplicate visit for … …"},
+		{"MIN WON, AN DO", "… …, … …"},
+		{"no record with MRN 000000457", "no record with … …"},
+		{"078 and 05 and 0120", "… and … and …"},
+		{"line 0", ""},
+		{"job is QUEUED, not STT_PROCESSING", ""},
 		{"", ""},
 	} {
 		want := c.want
@@ -79,6 +85,7 @@ func TestID(t *testing.T) {
 	for _, text := range []string{"Jane-Doe", "Jane Doe 1980-02-03", "Jane-Doe-1980", "patient-CANARY42", strings.Repeat("a", 200),
 		"jane-doe-19800203", "JonathanDoe19800203", "Jonathan.Doe.1980.02.03", "5551234567", "19800203", "123-45-6789", "4111111111111111",
 		"jane-4bf92f3577b34da6a3ce929d0e0e4736", "Jane-Doe-1980-visit-3-room-7", "ada-1980-02-03", "JON-00f067aa0ba902b7", "----------------",
+		"Smith12Mar1984John", "mrn00482913dob1984x3", "ada-1987-03-29-bea-078051120",
 		strings.Repeat("a1", 65), "4bf92f3577b34da6 a3ce929d0e0e4736", "4bf92f3577b34da6\n", "é4bf92f3577b34da6",
 	} {
 		assert.Equal(t, hidden, ID(text))

@@ -9,7 +9,8 @@ import "strings"
 //
 // Left out on purpose, however useful, are words that are also names, months or
 // findings when written small: may, mark, grant, will, rose, page, young, long,
-// sex, date of birth's "born", every symptom, drug and body part.
+// sex, date of birth's "born", every symptom, drug and body part. Of words all in
+// capitals, in which records are often kept, only those pass that stand here so.
 var vocabulary = func() map[string]bool {
 	words := map[string]bool{}
 	for word := range strings.FieldsSeq(text) {
@@ -50,7 +51,7 @@ completed component compressed concurrent condition conflict conflicts connect
 connected connecting connection connections constraint contact contain contained
 container contains content context continue control conversion convert converted
 cookie correct corrupt corrupted count crash create created creation credential
-credentials critical csrf currently data database date datetime deactivated
+credentials csrf currently data database date datetime deactivated
 deadline deadlock decimal decode decoded decoding default deferred defined delay
 delayed delete deleted denied deny dependency deprecated descriptor destination
 detail details detected device dial dict dictionary different digit digits
@@ -67,7 +68,7 @@ finish finished firewall flac float flow follow following forbidden forgery form
 format formats forward forwarded found fractional frame full function gateway
 gave gb general generate generated generating generation generic get give given
 global goaway gone good got grants greater group guard h2 handle handled handler
-handling handshake hash header headers health healthy high higher hit host hour
+handling handshake hash header headers health healthy high higher host hour
 hours html http http2 https id idempotency identical identifier identifiers
 identity idle ids ignored illegal immediately implementation implemented
 implicit import improper inactive include included includes incoming
@@ -90,7 +91,7 @@ ogg ok omitted online open opened operation operational operator option optional
 options order origin outage output outside overflow overloaded owner ownership
 parameter parameters params parent parse parsed parser parsing part partial
 parts password passwords path pattern payload peer pending perform performed
-period permanent permission permissions permit permitted persistent pipe
+permanent permission permissions permit permitted persistent pipe
 pipeline plain platform policy pool port position possible post precondition
 prefix preflight prematurely present prevent problem process processed
 processing processor produce production profile progress property protected
@@ -110,7 +111,7 @@ security see segment select send sending sent separate separator sequence
 serializable serialize serialized server servers service services session
 sessions set setting settings setup shared short shutdown shutting side
 signature signed simultaneous single size sizes slow small socket software
-something sort source space specific specified specify speech sql ssl stage
+something sort source space specific specified specify speech sql ssl 
 stale stalled standard start started starting starts stat state statement states
 static status step stop stopped storage store stored str stream strict string
 strings structure stt submission submissions submit submitted subscription
@@ -133,11 +134,20 @@ wav web webhook webm well window worker workers workflow workflows working write
 writing written wrong xml year years zone
 
 additional_context audio_file audio_files created_at date_of_service
-detected_file doesn don error_message expires_in grant_type haven in_progress
+detected_file doesn error_message expires_in grant_type in_progress
 id_token patient_name raw_text scribe_id scribe_ids stt_completed stt_error
 stt_incomplete stt_processing submitted_at task_status template_id template_ids
 access_token token_type transcription_id transcription_ids updated_at
-workflow_id wouldn couldn shouldn hasn aren won t s re ve ll type_error
+workflow_id wouldn couldn shouldn hasn aren t s re ve ll type_error
 value_error json_invalid json_type int_parsing int_type string_type
 datetime_parsing greater_than less_than i/o charset=utf-8 max_length min_length
+don't won't haven't
+
+ABORTED API CANCELLED COMPLETED CSRF DELETE DELETED DENIED DNS EOF ERROR EXPIRED
+FAILED FALSE FATAL FLAC FORBIDDEN FORMAT FOUND GET GOAWAY HTML HTTP HTTPS ID IDS
+INACTIVE INTERNAL INVALID IP JSON JWT LIMIT METHOD MIME MISSING NOT NULL OK
+OPTIONS PENDING PROCESSING PUT QUEUED RATE READY RECEIVED REFUSED REJECTED
+REQUEST REQUIRED RFC RUNNING SERVER SERVICE SSL STARTED STT SUBMITTED TCP
+TIMEOUT TLS TOKEN TRUE UNAUTHENTICATED UNAUTHORIZED UNAVAILABLE UNKNOWN UPLOADED
+URI URL UTC UUID VALID WARNING WAV WEBM XML
 `
