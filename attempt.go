@@ -51,6 +51,7 @@ type Attempt struct {
 	ConnReused bool
 
 	maybeTaken bool // the service may have created what it asked for
+	repeated   bool // by the transport, so that it may have been taken twice
 }
 
 // keep adds an attempt to the call's record.
@@ -58,7 +59,7 @@ func (c *call) keep(r wire.Report, start time.Time) {
 	c.answered = r.Header
 	a := Attempt{
 		Start: start, Duration: time.Since(start), StatusCode: r.Status, Err: scrub.Error(r.Err), Wait: c.waited,
-		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeTaken: c.mayHaveTaken(r),
+		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeTaken: c.mayHaveTaken(r), repeated: c.submit && r.Repeated,
 	}
 	c.waited = 0
 	if c.attempts == nil {
@@ -99,11 +100,13 @@ func orNone(s string) string {
 	return s
 }
 
-// possibleDuplicate reports whether an attempt before the last may have been
-// taken.
-func (i CallInfo) possibleDuplicate() bool {
-	for _, a := range i.Attempts[:max(len(i.Attempts)-1, 0)] {
-		if a.maybeTaken {
+// PossibleDuplicate reports of a submit that succeeded whether the service may
+// have taken it more than once: an attempt before the last, or one that the
+// transport repeated by itself. It is what a submission's PossibleDuplicate tells,
+// for Client.Do and observers.
+func (i CallInfo) PossibleDuplicate() bool {
+	for n, a := range i.Attempts {
+		if a.repeated || a.maybeTaken && n < len(i.Attempts)-1 {
 			return true
 		}
 	}

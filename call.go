@@ -91,6 +91,9 @@ func (c *call) run(ctx context.Context) error {
 	if c.info != nil {
 		*c.info = c.callInfo()
 	}
+	if c.submit && c.err == nil && c.callInfo().PossibleDuplicate() {
+		c.emit(Event{Kind: EventPossibleDuplicate, Number: len(c.attempts)})
+	}
 	return c.err
 }
 
@@ -176,7 +179,9 @@ func (c *call) send(req *http.Request, token Token, cookies []string) wire.Repor
 			header["Expect"] = []string{"100-continue"}
 		}
 	}
-	return wire.Send(c.ctx, c.transport, req, header, c.body, c.bounds, c.tell())
+	bounds := c.bounds
+	bounds.WholeOnce = c.submit && c.retry.Submits == RetrySafe
+	return wire.Send(c.ctx, c.transport, req, header, c.body, bounds, c.tell())
 }
 
 // expectFrom is the size from which a body is announced with Expect:

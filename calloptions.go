@@ -26,7 +26,8 @@ func (f callOption) applyWait(o *waitOptions) { f(&o.callOptions) }
 
 // WithProgress calls f with the bytes of the current attempt's body that were
 // handed to the connection, and the body's size, -1 if unknown. A repeated
-// attempt shows as a drop. f is called from the transport's goroutine.
+// attempt shows as a drop. f is called from the transport's goroutine and must not
+// block: the upload waits for it.
 func WithProgress(f func(sent, total int64)) CallOption {
 	return callOption(func(o *callOptions) { o.progress = f })
 }

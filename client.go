@@ -134,7 +134,8 @@ func (c *Client) CloseIdleConnections() {
 // is below the base URL and may have a query. body, unless nil, is sent as
 // JSON; the answer is decoded into out, unless that is nil or the answer is
 // empty. All policies apply: methods other than GET, HEAD, OPTIONS, PUT and
-// DELETE are treated as submits. Errors and events show path with words masked
+// DELETE are treated as submits, whose PossibleDuplicate is that of WithCallInfo.
+// Errors and events show path with words masked
 // that could be patient data.
 func (c *Client) Do(ctx context.Context, method, path string, body, out any, opts ...CallOption) error {
 	u, err := url.Parse(path)

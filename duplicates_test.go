@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
@@ -88,6 +89,7 @@ func TestAnEarlySuccessMayHaveBeenTaken(t *testing.T) {
 		"unusable":           {Status: 202, Early: true, Body: `{"transcription_id"`},
 		"cut off":            {Status: 202, Early: true, Body: `{"transcription_id": 1}`, Truncate: true},
 		"see the other page": {Status: 303, Early: true},
+		"as it should be":    {Status: 202, Early: true, Body: `{"transcription_id": 1}`}, // of a recording that never left
 	} {
 		for _, policy := range []ambient.SubmitRetry{ambient.RetryDocumented, ambient.RetrySafe} {
 			t.Run(name, func(t *testing.T) {
@@ -104,4 +106,55 @@ func TestAnEarlySuccessMayHaveBeenTaken(t *testing.T) {
 			})
 		}
 	}
+}
+
+// net/http sends a POST with this header again by itself when a kept connection
+// is lost, whatever had been sent by then.
+func TestARepetitionByTheTransportIsNoticed(t *testing.T) {
+	for _, submits := range []ambient.SubmitRetry{ambient.RetryDocumented, ambient.RetrySafe} {
+		leavesNothing(t)
+		srv := start(t, ambienttest.NewServer)
+		srv.Fault(submitRoute, 1, ambienttest.Fault{Process: true, Reset: ambienttest.ResetAfterRead})
+		client := newClient(t, srv, ambient.WithHeader("Idempotency-Key", "synthetic"), policy(ambient.RetryPolicy{Submits: submits}))
+		require.NoError(t, client.Authenticate(t.Context())) // on the connection that is lost
+		sub, err := submitOf(t.Context(), client, visit())
+		if submits == ambient.RetrySafe {
+			assert.True(t, ambient.MaybeSubmitted(err), "%v", err)
+			srv.AssertCount(t, submitRoute, 1)
+			continue
+		}
+		require.NoError(t, err)
+		assert.Len(t, sub.Call.Attempts, 1)
+		assert.True(t, sub.PossibleDuplicate())
+		srv.AssertCount(t, submitRoute, 2)
+	}
+	leavesNothing(t)
+	srv := start(t, ambienttest.NewServer)
+	srv.Fault(submitRoute, 1, ambienttest.Fault{Process: true, Reset: ambienttest.ResetAfterRead})
+	srv.Fault(submitRoute, 2, ambienttest.Answer(422))
+	client := newClient(t, srv, ambient.WithHeader("Idempotency-Key", "synthetic"))
+	require.NoError(t, client.Authenticate(t.Context()))
+	_, err := submitOf(t.Context(), client, visit())
+	assert.True(t, isA[*ambient.ValidationError](err), "%v", err)
+	assert.True(t, ambient.MaybeSubmitted(err), "the first was taken")
+}
+
+// Do tells of a possible duplicate as the typed methods do.
+func TestDoTellsOfADuplicate(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		for n, maybe := range []bool{true, false} {
+			var told events
+			fault := ambienttest.RetryAfter(429, "1")
+			if maybe {
+				fault = ambienttest.Fault{Status: 502, Process: true}
+			}
+			srv.Fault("*", 3*n+2, fault)
+			srv.Fault("*", 3*n+3, ambienttest.Fault{Status: 202})
+			var info ambient.CallInfo
+			require.NoError(t, newClient(t, srv, ambient.WithObserver(told.observe)).Do(t.Context(), "POST", "/transcribe", nil, nil, ambient.WithCallInfo(&info)))
+			assert.Len(t, info.Attempts, 2)
+			assert.Equal(t, maybe, info.PossibleDuplicate())
+			assert.Equal(t, maybe, len(told.of(ambient.EventPossibleDuplicate)) == 1)
+		}
+	})
 }

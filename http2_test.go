@@ -22,8 +22,8 @@ import (
 const (
 	frameData, frameHeaders, frameReset, frameSettings, frameGoAway, frameWindow = 0, 1, 3, 4, 7, 8
 
-	flagEndStream, flagAck, flagEndHeaders = 1, 1, 4
-	codeRefused, codeInternal              = 7, 2
+	flagEndStream, flagAck, flagEndHeaders  = 1, 1, 4
+	codeProtocol, codeInternal, codeRefused = 1, 2, 7
 )
 
 // rawHTTP2 is a server of bare frames, for what net/http's cannot be made to
@@ -31,7 +31,8 @@ const (
 // request headers, and answers 200 with a transcription.
 type rawHTTP2 struct {
 	net.Listener
-	refuse func(s *rawHTTP2, conn net.Conn, stream uint32) bool // tells that the stream needs no answer
+	refuse func(s *rawHTTP2, conn net.Conn, stream uint32) bool // at its begin; tells that the stream needs no answer
+	forget func(s *rawHTTP2, conn net.Conn, stream uint32) bool // the same at its end, nil for never
 
 	mu      sync.Mutex
 	conns   []net.Conn
@@ -112,7 +113,11 @@ func (s *rawHTTP2) serveConn(conn net.Conn) {
 		if (kind == frameHeaders || kind == frameData) && flags&flagEndStream != 0 && !ignored[stream] {
 			s.mu.Lock()
 			s.bodies = append(s.bodies, size[stream])
+			forgotten := s.forget != nil && s.forget(s, conn, stream)
 			s.mu.Unlock()
+			if forgotten {
+				continue
+			}
 			writeFrame(conn, frameHeaders, flagEndHeaders, stream, []byte{0x88}) // :status 200
 			writeFrame(conn, frameData, flagEndStream, stream, []byte(`{"id": 7, "task_status": "STT_COMPLETED", "transcription_id": 7}`))
 		}
@@ -120,7 +125,7 @@ func (s *rawHTTP2) serveConn(conn net.Conn) {
 }
 
 // startRawHTTP2 returns the server and a client of it.
-func startRawHTTP2(t *testing.T, refuse func(*rawHTTP2, net.Conn, uint32) bool) (*rawHTTP2, *ambient.Client) {
+func startRawHTTP2(t *testing.T, refuse func(*rawHTTP2, net.Conn, uint32) bool, opts ...ambient.Option) (*rawHTTP2, *ambient.Client) {
 	t.Helper()
 	certified := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
 	defer certified.Close()
@@ -135,10 +140,37 @@ func startRawHTTP2(t *testing.T, refuse func(*rawHTTP2, net.Conn, uint32) bool) 
 		transport.CloseIdleConnections()
 		s.close()
 	})
-	client, err := ambient.NewClient(ambient.WithBaseURL("https://"+l.Addr().String()), ambient.WithToken("synthetic"),
-		ambient.WithHTTPClient(&http.Client{Transport: transport}), quick)
+	client, err := ambient.NewClient(append([]ambient.Option{ambient.WithBaseURL("https://" + l.Addr().String()), ambient.WithToken("synthetic"),
+		ambient.WithHTTPClient(&http.Client{Transport: transport}), quick}, opts...)...)
 	require.NoError(t, err)
 	return s, client
+}
+
+// TestProtocolErrorBehindAWholeRequest: net/http sends the request again, which
+// the service may have taken. With RetrySafe it may not; else it is noticed.
+func TestProtocolErrorBehindAWholeRequest(t *testing.T) {
+	for _, submits := range []ambient.SubmitRetry{ambient.RetryDocumented, ambient.RetrySafe} {
+		leavesNothing(t)
+		s, client := startRawHTTP2(t, func(*rawHTTP2, net.Conn, uint32) bool { return false }, policy(ambient.RetryPolicy{Submits: submits}))
+		s.forget = first(func(conn net.Conn, stream uint32) {
+			writeFrame(conn, frameReset, 0, stream, binary.BigEndian.AppendUint32(nil, codeProtocol))
+		})
+		sub, err := submitOf(t.Context(), client, visit())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if submits == ambient.RetrySafe {
+			network, ok := errors.AsType[*ambient.NetworkError](err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, ambient.FullySent, network.Sent)
+			assert.True(t, ambient.MaybeSubmitted(err))
+			assert.Equal(t, 1, s.streams)
+			continue
+		}
+		require.NoError(t, err)
+		assert.Len(t, sub.Call.Attempts, 1, "it is all one attempt")
+		assert.True(t, sub.PossibleDuplicate())
+		assert.Equal(t, 2, s.streams)
+	}
 }
 
 // TestRefusedStreams: a server that refuses a stream, or goes away before it,
@@ -155,7 +187,7 @@ func TestRefusedStreams(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
-			content := longVisit()[:2<<20]
+			content := longVisit() // of which part is on its way when the refusal comes
 			s, client := startRawHTTP2(t, first(refuse))
 			sub, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", content))
 			require.NoError(t, err)

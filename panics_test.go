@@ -25,8 +25,8 @@ func (p panickingTransport) RoundTrip(req *http.Request) (*http.Response, error)
 	return p.RoundTripper.RoundTrip(req)
 }
 
-// A program may survive a panic in a function that it gave us, as net/http's
-// server does. The calls after it must still find room at the gate.
+// A program may survive a panic in a transport or observer that it gave us, as
+// net/http's server does. The calls after it must still find room at the gate.
 func TestAPanicCostsNoRoomAtTheGate(t *testing.T) {
 	t.Parallel()
 	const calls = 20 // more than a client that knows nothing yet lets go at once
@@ -48,6 +48,9 @@ func TestAPanicCostsNoRoomAtTheGate(t *testing.T) {
 				due = true
 				for range calls {
 					assert.Panics(t, func() { _ = get(t.Context(), client) })
+				}
+				if where == "transport" { // whose call with a body is in another goroutine
+					assert.Panics(t, func() { _, _ = submitOf(t.Context(), client, visit()) })
 				}
 				due = false
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -33,8 +33,10 @@ const (
 	// documentation asks for. A gateway may have lost the answer to a request
 	// that was taken; PossibleDuplicate tells when that may be so.
 	RetryDocumented SubmitRetry = iota
-	// RetrySafe repeats a submit only where the service cannot have taken it:
-	// after a 503, or when part of the request at most was sent.
+	// RetrySafe repeats a submit only where the service cannot have taken it: when
+	// part of the request at most was sent, or after a 408, 425 or 503, which are
+	// taken at their word. (A gateway in front of a service may answer 503 in error
+	// after it passed the request on.)
 	RetrySafe
 )
 
@@ -76,6 +78,8 @@ func (c *call) judge(r wire.Report) (verdict, error) {
 		return final, c.decodeError(r, fmt.Sprintf("longer than %d MiB", maxSuccessBody>>20))
 	case r.Status == 0 || ok && r.Err != nil:
 		return c.judgeFailure(r)
+	case ok && c.submit && r.Early:
+		return final, c.decodeError(r, "it came before the whole request was sent")
 	case ok:
 		if problem := c.accept(answer{r.Header, r.Body}); problem != "" {
 			return final, c.decodeError(r, problem)
@@ -142,7 +146,7 @@ func (c *call) mayHaveTaken(r wire.Report) bool {
 	switch {
 	case !c.submit:
 		return false
-	case r.Status/100 == 2, r.Status == http.StatusSeeOther:
+	case r.Status/100 == 2, r.Status == http.StatusSeeOther, r.Repeated:
 		return true
 	case !r.Whole:
 		return false
@@ -151,7 +155,7 @@ func (c *call) mayHaveTaken(r wire.Report) bool {
 	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusHTTPVersionNotSupported:
 		return false
 	}
-	return r.Status == 0 || r.Status >= 500
+	return r.Status < 200 || r.Status >= 500
 }
 
 // permanent reports a failure that another attempt would meet again.

@@ -129,10 +129,11 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, error) {
 	var sub ScribeSubmission
 	var err error
-	sub.Call, sub.duplicate, err = u.submit(ctx, func(body []byte) string { return sub.accept(body, id) })
+	sub.Call, err = u.submit(ctx, func(body []byte) string { return sub.accept(body, id) })
 	if err != nil {
 		return nil, err
 	}
+	sub.duplicate = sub.Call.PossibleDuplicate()
 	return &sub, nil
 }
 

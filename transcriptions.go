@@ -98,9 +98,10 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
 	var sub TranscriptionSubmission
 	var err error
-	if sub.Call, sub.duplicate, err = u.submit(ctx, sub.accept); err != nil {
+	if sub.Call, err = u.submit(ctx, sub.accept); err != nil {
 		return nil, err
 	}
+	sub.duplicate = sub.Call.PossibleDuplicate()
 	return &sub, nil
 }
 

@@ -90,24 +90,18 @@ func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 	}
 }
 
-// submit sends the form and tells whether an earlier attempt may have been
-// taken too, which observers are warned of.
-func (u *upload) submit(ctx context.Context, accept func(body []byte) (problem string)) (info CallInfo, duplicate bool, err error) {
+// submit sends the form.
+func (u *upload) submit(ctx context.Context, accept func(body []byte) (problem string)) (CallInfo, error) {
 	if u.err != nil {
-		return info, false, u.err
+		return CallInfo{}, u.err
 	}
 	c, f := u.call, u.form.Build()
 	c.body, c.contentType, c.parts = f, f.ContentType(), f.Parts()
 	c.accept = func(a answer) string { return accept(a.body) }
 	if err := c.run(ctx); err != nil {
-		return info, false, err
+		return CallInfo{}, err
 	}
-	info = c.callInfo()
-	duplicate = info.possibleDuplicate()
-	if duplicate {
-		c.emit(Event{Kind: EventPossibleDuplicate, Number: len(c.attempts)})
-	}
-	return info, duplicate, nil
+	return c.callInfo(), nil
 }
 
 // patientText says how many patient fields are set.

@@ -175,6 +175,8 @@ func TestBrokenSources(t *testing.T) {
 		{"long", &source{reader: text("01234")}, 4, ErrLong, 4},
 		{"not empty", &source{reader: text("0")}, 0, ErrLong, 0},
 		{"does not close", &source{reader: text("0123"), closeErr: broken}, 4, broken, 4},
+		{"says that it gave more than was asked for", &source{reader: func() io.Reader { return wild(5) }}, 4, errBadCount, 0},
+		{"says that it gave less than nothing", &source{reader: func() io.Reader { return wild(-1) }}, 4, errBadCount, 0},
 		{"gives nothing for ever", &source{reader: func() io.Reader { return nothing{} }}, 4, io.ErrNoProgress, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -215,6 +217,11 @@ func (f failing) Read(p []byte) (int, error) {
 	n, _ := f.r.Read(p)
 	return n, f.err
 }
+
+// wild reads count so many bytes, whatever was asked for.
+type wild int
+
+func (w wild) Read([]byte) (int, error) { return int(w), nil }
 
 type nothing struct{}
 

@@ -25,7 +25,10 @@ type reader struct {
 // is broken and would keep a processor busy for ever.
 const maxEmpty = 100
 
-var errClosed = errors.New("form: read after close")
+var (
+	errClosed   = errors.New("form: read after close")
+	errBadCount = errors.New("a read gave a count that cannot be")
+)
 
 func (r *reader) Read(p []byte) (int, error) {
 	for r.err == nil && len(p) > 0 {
@@ -70,6 +73,10 @@ func (r *reader) readFile(p []byte, f *File) int {
 		p = p[:min(int64(len(p)), f.Size-r.offset)]
 	}
 	n, err := file.Read(p)
+	if n < 0 || n > len(p) {
+		r.fail(errBadCount)
+		return 0
+	}
 	if atEnd && n > 0 {
 		r.fail(ErrLong)
 		return 0

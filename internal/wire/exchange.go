@@ -28,6 +28,7 @@ type exchange struct {
 	reading  bool // a Read of the source is under way
 	answered bool // a response began; the body may still be on its way
 	complete bool // the body was read to its end, or its last byte was
+	repeated bool // a body before the last one was complete
 	failed   error
 }
 
@@ -69,38 +70,57 @@ func (x *exchange) answer() {
 }
 
 // attach gives the request its body. GetBody lets the transport repeat a
-// request of which nothing was processed: a stale connection, a refused
-// HTTP/2 stream.
-func (x *exchange) attach(req *http.Request, body Body) {
+// request by itself: after a stale connection or a refused HTTP/2 stream nothing
+// was processed, but net/http does so after an HTTP/2 PROTOCOL_ERROR too, and with
+// an Idempotency-Key header after any loss of a connection. Where the body was
+// complete by then, the report says so, or wholeOnce forbids it.
+func (x *exchange) attach(req *http.Request, body Body, wholeOnce bool) {
 	x.length = body.Len()
 	req.ContentLength = x.length
 	req.Body = x.open(body)
-	if !body.Once() {
-		req.GetBody = func() (io.ReadCloser, error) { return x.open(body), nil }
+	if body.Once() {
+		return
 	}
+	req.GetBody = func() (io.ReadCloser, error) {
+		if wholeOnce && x.isComplete() {
+			return nil, errWhole
+		}
+		return x.open(body), nil
+	}
+}
+
+var errWhole = errors.New("connection lost")
+
+func (x *exchange) isComplete() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.complete
 }
 
 func (x *exchange) open(body Body) io.ReadCloser {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.repeated = x.repeated || x.complete
 	x.sent, x.complete = 0, false
 	x.body = &meter{x: x, r: body.Open()}
 	return x.body
 }
 
-// close ends the exchange and writes its findings into the report.
+// close ends the exchange and writes its findings into the report. A transport
+// that told of no connection but read the body had one all the same.
 func (x *exchange) close(r *Report, body Body) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.over = true
 	r.BytesSent, r.ConnReused, r.SourceErr = x.sent, x.reused, x.failed
-	r.Whole = body == nil || x.complete
+	r.Whole, r.Repeated = body == nil || x.complete, x.repeated
+	r.Early = x.gotConn && x.sent < x.length
 	switch {
 	case r.Status != 0:
 		r.Sent = Answered
-	case x.traced && !x.gotConn:
+	case x.traced && !x.gotConn && x.sent == 0:
 		r.Sent, r.Whole = NotSent, false
-	case r.Whole:
+	case r.Whole, r.Repeated:
 		r.Sent = FullySent
 	default:
 		r.Sent = PartlySent
@@ -184,27 +204,33 @@ func (x *exchange) roundTrip(ctx context.Context, rt http.RoundTripper, req *htt
 	}
 	var resp *http.Response
 	var err error
+	var panicked any
 	done, left := make(chan struct{}), make(chan struct{})
 	go func() {
-		resp, err = rt.RoundTrip(req)
-		select {
-		case done <- struct{}{}:
-		case <-left:
-			if err == nil {
-				resp.Body.Close()
+		defer func() { // also where the transport ends the goroutine
+			panicked = recover()
+			select {
+			case done <- struct{}{}:
+			case <-left:
+				if resp != nil && resp.Body != nil {
+					resp.Body.Close()
+				}
 			}
-		}
+		}()
+		resp, err = rt.RoundTrip(req)
 	}()
 	select {
 	case <-done:
-		return resp, err
 	case <-ctx.Done():
+		if x.cut() {
+			close(left)
+			return nil, context.Cause(ctx)
+		}
+		<-done
 	}
-	if x.cut() {
-		close(left)
-		return nil, context.Cause(ctx)
+	if panicked != nil {
+		panic(panicked) // where the caller can recover, as without the goroutine
 	}
-	<-done
 	return resp, err
 }
 

@@ -28,7 +28,13 @@ func (g *guard) awaitResponse() { g.watch(g.response, ErrNoResponse) }
 
 // firstByte ends the wait for a response. The rest of its header is not seen
 // arriving, so the more patient of the two bounds holds until the body begins.
-func (g *guard) firstByte() { g.watch(max(g.stall, g.response), ErrStalled) }
+func (g *guard) firstByte() {
+	limit := max(g.stall, g.response)
+	if g.stall <= 0 || g.response <= 0 {
+		limit = 0
+	}
+	g.watch(limit, ErrStalled)
+}
 
 func (g *guard) watch(limit time.Duration, err error) {
 	g.mu.Lock()

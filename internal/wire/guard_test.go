@@ -65,6 +65,11 @@ func TestGuards(t *testing.T) {
 			_, _ = io.CopyN(io.Discard, r.Body, 1000)
 			return respond(200, io.MultiReader(r.Body, untilDone{r.Context()})), nil // reads the request's EOF
 		}, wire.ErrStalled, time.Minute},
+		{"never to a response, which stops in its header", wire.Limits{Stall: time.Minute, Total: time.Hour}, func(r *http.Request) (*http.Response, error) {
+			whole(r)
+			firstByte(r)
+			return untilCut(r)
+		}, wire.ErrTotal, time.Hour},
 		{"in all", wire.Limits{Stall: time.Minute, Total: 10 * time.Second}, untilCut, wire.ErrTotal, 10 * time.Second},
 		{"never, so the total", wire.Limits{Total: 24 * time.Hour}, untilCut, wire.ErrTotal, 24 * time.Hour},
 	} {

@@ -33,6 +33,8 @@ type Limits struct {
 	Response time.Duration // from the last byte sent to the first received
 	Total    time.Duration // the whole exchange
 
+	WholeOnce bool // the transport may not repeat a request that it was handed whole
+
 	ErrorBody   int // bytes kept of the body of a response that is not 2xx; the rest costs the connection
 	SuccessBody int // a longer 2xx body is ErrTooLong
 }
@@ -45,6 +47,8 @@ var (
 	ErrTooLong          = errors.New("response body too long")
 )
 
+var errNoAnswer = errors.New("transport gave no response and no error")
+
 type timeout string
 
 func (t timeout) Error() string { return string(t) }
@@ -55,6 +59,8 @@ func (timeout) Temporary() bool { return true }
 type Report struct {
 	Sent       Delivery
 	Whole      bool // the whole request was handed to the transport, and it had a connection
+	Repeated   bool // by the transport, after it had been handed the whole of it
+	Early      bool // the answer came before the whole of a body of known length left
 	BytesSent  int64
 	ConnReused bool
 
@@ -85,12 +91,19 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header h
 		x.guard.awaitResponse()
 	} else {
 		x.guard.moveBody()
-		x.attach(req, body)
+		x.attach(req, body, l.WholeOnce)
 	}
 	defer x.guard.stop()
 
 	resp, err := x.roundTrip(ctx, rt, req)
 	var r Report
+	switch {
+	case err != nil:
+	case resp == nil:
+		err = errNoAnswer
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	}
 	if err == nil {
 		r.Status, r.Header = resp.StatusCode, resp.Header
 		x.answer()
@@ -114,6 +127,9 @@ func cause(ctx context.Context, err error) error {
 	return context.Cause(ctx)
 }
 
+// maxEmpty reads in a row that give nothing, without an error, are a broken body.
+const maxEmpty = 100
+
 // read returns up to limit bytes of the response's body and closes it. More
 // than that is an error in a success and left unread otherwise.
 func (x *exchange) read(resp *http.Response, limit int) ([]byte, error) {
@@ -122,15 +138,20 @@ func (x *exchange) read(resp *http.Response, limit int) ([]byte, error) {
 	if n := resp.ContentLength; n >= 0 && n < int64(limit) {
 		size = int(n) + 1 // room to see EOF without growing
 	}
-	buf := make([]byte, 0, size)
+	buf, empty := make([]byte, 0, size), 0
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
 		}
 		n, err := resp.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		x.guard.touch()
+		if empty++; n > 0 || err != nil {
+			empty = 0
+			x.guard.touch()
+		}
 		switch {
+		case empty >= maxEmpty:
+			return buf, io.ErrNoProgress
 		case len(buf) > limit:
 			if resp.StatusCode/100 == 2 {
 				return nil, ErrTooLong

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -86,6 +87,11 @@ func TestProof(t *testing.T) {
 			httptrace.ContextClientTrace(r.Context()).GetConn("127.0.0.1:80")
 			return nil, errLost
 		}, wire.NotSent, false, 0},
+		{"no connection told of, but the body read", long, func(r *http.Request) (*http.Response, error) {
+			httptrace.ContextClientTrace(r.Context()).GetConn("127.0.0.1:80")
+			_, _ = io.Copy(io.Discard, r.Body)
+			return nil, errLost
+		}, wire.FullySent, true, 1000},
 		{"a connection and nothing read", long, func(r *http.Request) (*http.Response, error) {
 			connected(r)
 			return nil, errLost
@@ -168,6 +174,66 @@ func TestTransportRepeats(t *testing.T) {
 	assert.Equal(t, int64(5), r.BytesSent)
 	assert.Equal(t, int64(5), progress[len(progress)-1])
 }
+
+// TestTransportRepeatsAWholeRequest: it is reported, or forbidden.
+func TestTransportRepeatsAWholeRequest(t *testing.T) {
+	for _, once := range []bool{false, true} {
+		r := send(func(r *http.Request) (*http.Response, error) {
+			connected(r)
+			_, _ = io.Copy(io.Discard, r.Body)
+			again, err := r.GetBody()
+			if once {
+				assert.Error(t, err)
+				return nil, err
+			}
+			_, _ = io.CopyN(io.Discard, again, 2)
+			return nil, errLost
+		}, body{content: "abcdef"}, wire.Limits{WholeOnce: once})
+		assert.Equal(t, wire.FullySent, r.Sent)
+		assert.Equal(t, !once, r.Repeated)
+		assert.Equal(t, once, r.Whole)
+	}
+}
+
+// TestEarly: an answer before the whole body left, where that can be told.
+func TestEarly(t *testing.T) {
+	for _, c := range []struct {
+		connected bool
+		length    int64
+		read      int64
+		early     bool
+	}{{true, 0, 5, true}, {true, 0, 6, false}, {false, 0, 0, false}, {true, -1, 5, false}} {
+		r := send(func(r *http.Request) (*http.Response, error) {
+			if c.connected {
+				connected(r)
+			}
+			_, _ = io.CopyN(io.Discard, r.Body, c.read)
+			return respond(202, strings.NewReader("")), nil
+		}, body{content: "abcdef", length: c.length}, wire.Limits{SuccessBody: 100})
+		assert.Equal(t, c.early, r.Early, "%+v", c)
+	}
+}
+
+// TestOddTransports: what net/http's client guards against, too.
+func TestOddTransports(t *testing.T) {
+	empty := func() wire.Limits { return wire.Limits{SuccessBody: 100, ErrorBody: 100} }
+	r := send(func(*http.Request) (*http.Response, error) { return nil, nil }, body{content: "x"}, empty())
+	assert.ErrorContains(t, r.Err, "no response and no error")
+	r = send(func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }, body{content: "x"}, empty())
+	assert.ErrorContains(t, r.Err, "no response and no error")
+	r = send(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil }, body{content: "x"}, empty())
+	assert.NoError(t, r.Err)
+	assert.Empty(t, r.Body)
+	r = send(func(*http.Request) (*http.Response, error) { return respond(200, nothing{}), nil }, nil, empty())
+	assert.ErrorIs(t, r.Err, io.ErrNoProgress)
+	assert.PanicsWithValue(t, "mistake", func() {
+		send(func(*http.Request) (*http.Response, error) { panic("mistake") }, body{content: "x"}, empty())
+	})
+}
+
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, nil }
 
 // TestOnceHasNoGetBody: what cannot be read twice is never asked for twice.
 func TestOnceHasNoGetBody(t *testing.T) {
