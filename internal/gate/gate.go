@@ -16,6 +16,8 @@ import (
 
 const (
 	coldFlight = 8                      // requests in flight until the first answer of all
+	heldFor    = 10 * time.Second       // longest that a request in flight holds room: a limiter has counted it by then
+	maxClosed  = 24 * time.Hour         // longest closing: a reset beyond it is tried before
 	minClosed  = 100 * time.Millisecond // shortest closing, doubling with each refusal in a row
 	minPause   = 250 * time.Millisecond // closing without a known reset, doubling likewise
 	maxPause   = 30 * time.Second
@@ -32,8 +34,10 @@ type Gate struct {
 	mu       sync.Mutex
 	queue    list.List // of *waiter, in order of arrival
 	arrivals uint64
-	inFlight int
-	answered bool // an answer was seen, so the server is known to cope
+	inFlight int       // requests that hold room: those of this epoch
+	epoch    uint64    // ends with a window, and after heldFor
+	epochEnd time.Time // the latter; of no meaning while nothing is in flight
+	answered bool      // an answer was seen, so the server is known to cope
 
 	// Closing.
 	closedAt    time.Time
@@ -75,7 +79,8 @@ func New(notify func(Change)) *Gate {
 
 // A Ticket is the right to one request. It must be given back with Leave.
 type Ticket struct {
-	at time.Time
+	at    time.Time
+	epoch uint64
 }
 
 // Outcome is what became of a request.
@@ -86,18 +91,21 @@ type Outcome struct {
 }
 
 // unlock ends a critical section, tells what changed in it, and only then wakes
-// who may go on: what a caller is told of its own call comes before its end.
+// who may go on: what a caller is told of its own call comes before its end. They
+// are woken even if notify panics.
 func (g *Gate) unlock() {
 	changes, woken := g.changes, g.woken
 	g.changes, g.woken = nil, nil
 	g.mu.Unlock()
+	defer func() {
+		for _, w := range woken {
+			close(w.verdict)
+		}
+	}()
 	if g.notify != nil {
 		for _, c := range changes {
 			g.notify(c)
 		}
-	}
-	for _, w := range woken {
-		close(w.verdict)
 	}
 }
 
@@ -106,7 +114,7 @@ func (g *Gate) Leave(t Ticket, o Outcome) {
 	g.mu.Lock()
 	defer g.unlock()
 	now := time.Now()
-	g.inFlight--
+	heldRoom := g.giveBack(t)
 	g.answered = g.answered || o.Answered
 	if o.Refused && g.remaining > 0 {
 		g.shared = sharedFor // somebody else took what was left for us
@@ -114,7 +122,7 @@ func (g *Gate) Leave(t Ticket, o Outcome) {
 	switch {
 	case o.Answered && o.Info.Remaining >= 0:
 		g.learn(o.Info, now)
-	case g.remaining > 0:
+	case g.remaining > 0 && heldRoom:
 		g.remaining--
 	}
 	switch {
@@ -134,12 +142,13 @@ func (g *Gate) Leave(t Ticket, o Outcome) {
 // resets are whole seconds, so one within a second of the known reset speaks
 // of the same window and can only lower what remains of it.
 func (g *Gate) learn(info limits.Info, now time.Time) {
-	ahead := info.Reset.Sub(g.reset)
+	reset := atMost(info.Reset, now.Add(maxClosed))
+	ahead := reset.Sub(g.reset)
 	switch {
-	case !info.Reset.After(now):
+	case !reset.After(now):
 		// No window, or one that is over: what remained of it says nothing.
 	case g.reset.IsZero() || ahead >= time.Second:
-		g.remaining, g.limit, g.reset = info.Remaining, info.Limit, info.Reset
+		g.remaining, g.limit, g.reset = info.Remaining, info.Limit, reset
 		if g.limit == 0 {
 			g.limit = -1 // a window that allows nothing would never end
 		}
@@ -147,6 +156,13 @@ func (g *Gate) learn(info limits.Info, now time.Time) {
 		g.remaining = min(g.remaining, info.Remaining)
 		g.reset = g.reset.Add(max(ahead, 0))
 	}
+}
+
+func atMost(t, latest time.Time) time.Time {
+	if t.After(latest) {
+		return latest
+	}
+	return t
 }
 
 // refuse closes the gate, unless the refused request was on its way before the
@@ -159,7 +175,7 @@ func (g *Gate) refuse(t Ticket, info limits.Info, now time.Time) {
 	until := now.Add(min(minClosed<<min(g.refusals-1, 16), maxPause))
 	if reset := info.Until(); !reset.IsZero() {
 		if reset.After(until) {
-			until = reset
+			until = atMost(reset, now.Add(maxClosed))
 		}
 	} else {
 		until = now.Add(g.lengthen())
@@ -204,12 +220,15 @@ func (g *Gate) dispatch(now time.Time) {
 	}
 }
 
-// sleep sets the timer and sends away who cannot wait that long.
+// sleep sets the timer and sends away who cannot wait that long. Where an answer
+// may make room at any time, nobody is: the timer is for the case that none comes.
 func (g *Gate) sleep(opens, now time.Time) {
 	if opens.IsZero() {
-		return
-	}
-	if opens.After(g.shownTo) && opens.Sub(now) >= minClosed {
+		opens = g.epochEnd
+		if g.remaining >= 0 && !g.reset.IsZero() {
+			opens = atMost(opens, g.reset)
+		}
+	} else if opens.After(g.shownTo) && opens.Sub(now) >= minClosed {
 		g.shownTo = opens
 		g.sendAway(opens)
 	}

@@ -5,13 +5,17 @@ import (
 	"time"
 )
 
-// room reports whether one more request may go. If not, opens is when time
-// alone will change that; zero if only an answer can.
+// room reports whether one more request may go. If not, opens is the time before
+// which it may not; zero if an answer can change that at any time.
 func (g *Gate) room(now time.Time) (opens time.Time, ok bool) {
 	if now.Before(g.closedUntil) {
 		return g.closedUntil, false
 	}
 	g.rollOver(now)
+	if g.inFlight > 0 && !now.Before(g.epochEnd) {
+		g.remaining = max(g.remaining-int64(g.inFlight), min(g.remaining, 0))
+		g.newEpoch()
+	}
 	switch {
 	case !g.answered:
 		ok = g.inFlight < coldFlight
@@ -37,6 +41,7 @@ func (g *Gate) rollOver(now time.Time) {
 	case g.remaining < 0 || now.Before(g.reset):
 	case !g.reset.IsZero():
 		g.remaining, g.reset = g.limit, time.Time{}
+		g.newEpoch()
 		g.shared = max(g.shared-1, 0)
 	case g.remaining == 0:
 		g.remaining = -1
@@ -57,8 +62,27 @@ func (g *Gate) roomInWindow() (opens time.Time, ok bool) {
 	return time.Time{}, int64(g.inFlight) < flight
 }
 
+// newEpoch takes their room from all requests in flight. An upload may be on its
+// way for longer than any window; that the next may go does not depend on it.
+func (g *Gate) newEpoch() {
+	g.epoch++
+	g.inFlight = 0
+}
+
+// giveBack gives back a request's room and reports whether it still held any.
+func (g *Gate) giveBack(t Ticket) bool {
+	if t.epoch != g.epoch {
+		return false
+	}
+	g.inFlight--
+	return true
+}
+
 // issue counts one request out.
 func (g *Gate) issue(now time.Time) Ticket {
+	if g.inFlight == 0 {
+		g.epochEnd = now.Add(heldFor)
+	}
 	g.inFlight++
 	if g.gap > 0 && g.remaining < 0 {
 		g.nextGo = now.Add(time.Duration(2 * rand.Float64() * float64(g.gap)))
@@ -70,5 +94,5 @@ func (g *Gate) issue(now time.Time) Ticket {
 			}
 		}
 	}
-	return Ticket{at: now}
+	return Ticket{at: now, epoch: g.epoch}
 }

@@ -113,7 +113,7 @@ func (g *Gate) wait(ctx context.Context, w *waiter) (Ticket, error) {
 	case !w.settled:
 		g.queue.Remove(w.place)
 	case w.err == nil: // a ticket came while leaving: the next in line has it
-		g.inFlight--
+		g.giveBack(w.ticket)
 		g.dispatch(time.Now())
 	}
 	return Ticket{}, left
