@@ -203,7 +203,7 @@ const tokenRoute = "/auth/token"
 // fetch makes the token call: form fields username and password, no grant_type
 // and no Authorization header.
 func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
-	username, password, err := s.credentials(ctx)
+	username, password, err := s.ask(ctx)
 	if err != nil {
 		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + ownText(err), cause: safe(err)}
 	}
@@ -228,6 +228,24 @@ func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 		s.refused = &refusal{username, password, time.Now(), err}
 	}
 	return token, err
+}
+
+// ask calls the function for the credentials, which may hang and not look at its
+// context: the renewal must end all the same, or there would never be another.
+func (s *passwordSource) ask(ctx context.Context) (username, password string, err error) {
+	answered := make(chan struct{})
+	var u, p string
+	var e error
+	go func() {
+		defer close(answered)
+		u, p, e = s.credentials(ctx)
+	}()
+	select {
+	case <-answered:
+		return u, p, e
+	case <-ctx.Done():
+		return "", "", ctx.Err()
+	}
 }
 
 // readToken reads the answer of the token call and tells what is wrong with it.

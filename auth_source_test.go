@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,5 +124,28 @@ func TestCookies(t *testing.T) {
 		for _, r := range sent[1:] {
 			assert.Equal(t, []string{"node=7"}, r.Header.Values("Cookie"))
 		}
+	})
+}
+
+// A function for the credentials that hangs once, whatever its context says,
+// costs the calls of that time and none after it.
+func TestCredentialsFuncHangs(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		hang := make(chan struct{})
+		defer close(hang)
+		var asked atomic.Int32
+		client := newClient(t, srv, ambient.WithCredentialsFunc(func(context.Context) (string, string, error) {
+			if asked.Add(1) == 1 {
+				<-hang
+			}
+			return srv.Username, srv.Password, nil
+		}))
+		err := client.Authenticate(t.Context())
+		bad, ok := errors.AsType[*ambient.RequestError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, "WithCredentialsFunc", bad.Field)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.NoError(t, client.Authenticate(t.Context()))
+		assert.EqualValues(t, 2, asked.Load())
 	})
 }

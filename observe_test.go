@@ -198,3 +198,27 @@ func TestEndpointIsALabelForMetrics(t *testing.T) {
 		assert.Equal(t, want, ambient.Event{Method: "GET", Route: route}.Endpoint())
 	}
 }
+
+// An observer may give an event to another goroutine: nothing in it changes.
+func TestEventsDoNotChange(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		passed, printed := make(chan ambient.Event, 100), make(chan string, 100)
+		go func() {
+			for e := range passed {
+				if e.Kind == ambient.EventRetry {
+					time.Sleep(time.Hour)
+					printed <- e.Err.Error()
+				}
+			}
+			close(printed)
+		}()
+		srv.FaultRange(submitRoute, 1, 4, ambienttest.Answer(500))
+		client := newClient(t, srv, ambient.WithObserver(func(e ambient.Event) { passed <- e }))
+		_, err := submitOf(t.Context(), client, visit())
+		assert.ErrorContains(t, err, "4 attempts")
+		close(passed)
+		assert.NotContains(t, <-printed, "attempts", "the first")
+		assert.Contains(t, <-printed, "2 attempts")
+		assert.Contains(t, <-printed, "3 attempts")
+	})
+}

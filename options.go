@@ -40,7 +40,8 @@ func WithCredentials(username, password string) Option {
 }
 
 // WithCredentialsFunc asks f for the user name and password at every renewal of
-// the token: for vaults and for passwords that are rotated.
+// the token: for vaults and for passwords that are rotated. f should end with its
+// context; one that does not is left behind, and asked anew at the next renewal.
 func WithCredentialsFunc(f func(context.Context) (username, password string, err error)) Option {
 	return func(c *core) error {
 		c.tokens = newPasswordSource(c, f)

@@ -248,6 +248,8 @@ func (c *call) checkRetry(context.Context, *http.Response, error) (bool, error) 
 		return false, nil
 	}
 	c.spent += cost
+	next := *c.record // an observer may keep the error, whose record must not change
+	c.record = &next
 	c.emit(Event{Kind: EventRetry, Wait: c.wait, Number: len(c.attempts), Err: c.err})
 	return true, nil
 }
