@@ -74,8 +74,8 @@
 // a submit may have been taken by any that was answered with 500, 502 or 504.
 // A body that cannot be read twice ([AudioReader]) is sent once.
 //
-// When a submit succeeds after an attempt that may have been taken too, its
-// PossibleDuplicate is true.
+// When a submit succeeds after an attempt that may have been taken too, or one
+// that net/http repeated by itself, its PossibleDuplicate is true.
 //
 // # Rate limits
 //

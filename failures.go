@@ -60,8 +60,9 @@ func (e *NetworkError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Er
 func (e *NetworkError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 // DecodeError is a 2xx answer that is not what the API documents: no JSON, a
-// missing or mistyped id, or the answer to another request. After a submit
-// MaybeSubmitted is true; Body may still tell the id.
+// missing or mistyped id, the answer to another request, or to a submit of which
+// not all had left. After a submit MaybeSubmitted is true; Body may still tell the
+// id.
 type DecodeError struct {
 	StatusCode int
 	Route      string

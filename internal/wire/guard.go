@@ -18,6 +18,7 @@ type guard struct {
 	last  time.Time
 	limit time.Duration // 0 = never
 	err   error
+	over  bool // a transport may tell of a first byte after it has given up
 }
 
 // moveBody starts a phase in which body bytes are due.
@@ -41,7 +42,7 @@ func (g *guard) watch(limit time.Duration, err error) {
 	defer g.mu.Unlock()
 	g.last, g.limit, g.err = time.Now(), limit, err
 	switch {
-	case limit <= 0:
+	case limit <= 0 || g.over:
 	case g.timer == nil:
 		g.timer = time.AfterFunc(limit, g.fire)
 	default:
@@ -58,7 +59,7 @@ func (g *guard) touch() {
 func (g *guard) fire() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.limit <= 0 {
+	if g.limit <= 0 || g.over {
 		return
 	}
 	if rest := g.limit - time.Since(g.last); rest > 0 {
@@ -71,7 +72,7 @@ func (g *guard) fire() {
 func (g *guard) stop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.limit = 0
+	g.over = true
 	if g.timer != nil {
 		g.timer.Stop()
 	}

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -107,5 +108,22 @@ func TestTheCallersContextIsItsOwn(t *testing.T) {
 			return nil, context.Cause(r.Context())
 		}), req, http.Header{}, nil, wire.Limits{Stall: time.Minute, Response: time.Minute, Total: time.Minute}, nil)
 		assert.ErrorIs(t, r.Err, context.DeadlineExceeded)
+	})
+}
+
+// TestNoGuardOutlivesItsExchange: net/http may tell of the first byte of a
+// response when the exchange is over. At the end of a bubble's time a timer that
+// is left behind fires for ever, and the bubble does not end.
+func TestNoGuardOutlivesItsExchange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late *httptrace.ClientTrace
+		time.Sleep(math.MaxInt64)
+		r := send(func(r *http.Request) (*http.Response, error) {
+			late = httptrace.ContextClientTrace(r.Context())
+			_, _ = io.Copy(io.Discard, r.Body)
+			return nil, errLost
+		}, body{content: "x"}, wire.Limits{Stall: time.Minute, Response: time.Minute})
+		assert.Equal(t, errLost, r.Err)
+		late.GotFirstResponseByte()
 	})
 }
