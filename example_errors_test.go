@@ -150,7 +150,8 @@ func ExampleNetworkError() {
 	// Output: /transcribe fully sent
 }
 
-func ExampleDecodeError() {
+// What came in place of a receipt can be looked at.
+func ExampleDecodeError_Body() {
 	err := submitTo(ambienttest.Fault{Status: 202, Body: "<html>Synthetic login page</html>"})
 	if decode, ok := errors.AsType[*ambient.DecodeError](err); ok {
 		fmt.Println(decode)

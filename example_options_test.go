@@ -196,6 +196,44 @@ func ExampleWithObserver() {
 	// Output: 3 requests, 1 repeat
 }
 
+// The endpoint is a label for metrics: it has no id in it.
+func ExampleEvent_Endpoint() {
+	server, client := fakeAPI(ambient.WithObserver(func(e ambient.Event) {
+		if e.Kind == ambient.EventAttempt {
+			fmt.Println(e.Endpoint(), e.Attempt.StatusCode)
+		}
+	}))
+	defer server.Close()
+
+	if _, err := client.Transcriptions.SubmitAndWait(context.Background(), newVisit(), fakePace); err != nil {
+		fmt.Println(err)
+	}
+
+	// Output:
+	// POST /auth/token 200
+	// POST /transcribe 202
+	// GET /transcribe/{id} 200
+}
+
+// Of a call made with Client.Do, only its CallInfo tells of a possible duplicate.
+func ExampleCallInfo_PossibleDuplicate() {
+	server, client := fakeAPI(ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}))
+	defer server.Close()
+	server.Fault("*", 2, ambienttest.Answer(502)) // after the token call
+	server.Fault("*", 3, ambienttest.Fault{Status: 201, Body: `{"id": 7}`})
+
+	var created struct{ ID int64 }
+	var info ambient.CallInfo
+	err := client.Do(context.Background(), "POST", "/workflows", map[string]string{"kind": "intake"}, &created, ambient.WithCallInfo(&info))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(created.ID, info.PossibleDuplicate())
+
+	// Output: 7 true
+}
+
 // A server that stops in mid-answer is given up after a while.
 func ExampleWithStallTimeout() {
 	server, client := fakeAPI(

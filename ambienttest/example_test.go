@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	ambient "github.com/ambient-scribe/ambient-go"
@@ -28,6 +30,42 @@ func newClient(server *ambienttest.Server) *ambient.Client {
 		panic(err)
 	}
 	return client
+}
+
+// A test's server and client, a plan of what goes wrong, and a look at what
+// arrived.
+func Example() {
+	server := ambienttest.NewServer(ambienttest.WithJobTime(10 * time.Millisecond)) // in a test: Start(t) or StartInMemory(t)
+	defer server.Close()
+	server.Fault("POST /transcribe", 1, ambienttest.Answer(503))
+
+	client, err := ambient.NewClient(
+		ambient.WithBaseURL(server.URL),
+		ambient.WithHTTPClient(server.Client()),
+		ambient.WithCredentials(server.Username, server.Password),
+		ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	transcript, err := client.Transcriptions.SubmitAndWait(context.Background(), &ambient.TranscriptionRequest{
+		Audio:       ambient.AudioBytes("visit.mp3", []byte("ID3 synthetic audio")),
+		PatientName: "Alex Example",
+	}, ambient.WithPollInterval(time.Millisecond, 10*time.Millisecond))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(transcript.Status)
+	for _, r := range server.RequestsTo("POST /transcribe") {
+		fmt.Println(r.Status, r.Value("patient_name"), r.Files[0].Size)
+	}
+
+	// Output:
+	// STT_COMPLETED
+	// 503 Alex Example 19
+	// 202 Alex Example 19
 }
 
 // The fake outside a test, as in a demonstration.
@@ -71,136 +109,100 @@ func ExampleNewInMemory() {
 	// Output: <nil>
 }
 
-// The first submit meets a service that is down, the second is taken.
-func ExampleServer_Fault() {
-	server := ambienttest.NewServer()
-	defer server.Close()
-	server.Fault("POST /transcribe", 1, ambienttest.Answer(503))
+// What a test plans and its code never reaches is an error of the test: here
+// the second submit was never made.
+func ExampleStart() {
+	t := &exampleT{} // a *testing.T
+	server := ambienttest.Start(t)
+	server.Fault("POST /transcribe", 2, ambienttest.Answer(503))
 
 	submission, err := newClient(server).Transcriptions.Submit(context.Background(), visit)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, attempt := range submission.Call.Attempts {
-		fmt.Println(attempt.StatusCode)
-	}
+	fmt.Println("job", submission.ID)
+	t.end()
 
 	// Output:
-	// 503
-	// 202
+	// job 101
+	// ambienttest: never reached: fault on request 2 of "POST /transcribe": 1 arrived
 }
 
-// A gateway loses every answer.
-func ExampleServer_FaultRange() {
-	server := ambienttest.NewServer()
-	defer server.Close()
-	server.FaultRange("POST /transcribe", 1, 4, ambienttest.ProxyHTML(502))
+// In a bubble of testing/synctest, jobs and rate limits of hours pass at once;
+// see the package's documentation.
+func ExampleStartInMemory() {
+	t := &exampleT{} // the bubble's *testing.T
+	server := ambienttest.StartInMemory(t)
+	fmt.Println(newClient(server).Authenticate(context.Background()))
+	t.end()
 
-	_, err := newClient(server).Transcriptions.Submit(context.Background(), visit)
-	gateway, ok := errors.AsType[*ambient.BadGatewayError](err)
-	fmt.Println(ok && len(gateway.Attempts) == 4)
-
-	// Output: true
+	// Output: <nil>
 }
 
-// The job is made and its answer lost: what happens when a gateway times out.
-func ExampleFault() {
-	server := ambienttest.NewServer()
+// Its transport reaches the server, and nothing else where that is in memory.
+func ExampleServer_Client() {
+	server := ambienttest.NewInMemory()
 	defer server.Close()
-	server.Fault("POST /transcribe", 1, ambienttest.Fault{Process: true, Reset: ambienttest.ResetAfterRead})
 
-	_, err := newClient(server).Transcriptions.Submit(context.Background(), visit)
-	fmt.Println(ambient.MaybeSubmitted(err))
-
-	// Output: true
-}
-
-func ExampleServer_ScriptTranscription() {
-	server := ambienttest.NewServer()
-	defer server.Close()
-	server.ScriptTranscription(
-		ambienttest.Step{Status: "DETECTED_FILE", For: 10 * time.Millisecond},
-		ambienttest.Step{Status: "STT_PROCESSING", For: 10 * time.Millisecond},
-		ambienttest.Step{Status: "STT_ERROR", Fields: map[string]any{"error_message": "no speech found"}},
+	client, err := ambient.NewClient(
+		ambient.WithBaseURL(server.URL),
+		ambient.WithHTTPClient(server.Client()),
+		ambient.WithCredentials(server.Username, server.Password),
 	)
-
-	_, err := newClient(server).Transcriptions.SubmitAndWait(context.Background(), visit, fakePace)
-	fmt.Println(err)
-
-	// Output: ambient: transcription 101 failed (STT_ERROR)
-}
-
-// The vendor has not published the field in which a note comes: a script can put
-// it in any.
-func ExampleServer_ScriptScribe() {
-	server := ambienttest.NewServer()
-	defer server.Close()
-	server.ScriptScribe(ambienttest.Step{Status: "COMPLETED", Fields: map[string]any{"sections": []string{"Plan"}}})
-
-	scribe, err := newClient(server).Scribes.CreateAndWait(context.Background(), &ambient.ScribeRequest{
-		TemplateIDs: []int64{1},
-		Transcripts: []string{"Synthetic visit."},
-	}, fakePace)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%s\n", scribe.Extra["sections"])
+	fmt.Println(client.Authenticate(context.Background()))
 
-	// Output: ["Plan"]
+	// Output: <nil>
 }
 
-// What arrived can be looked at, the digests of files included.
-func ExampleServer_RequestsTo() {
+// A closed server refuses connections.
+func ExampleServer_Close() {
 	server := ambienttest.NewServer()
-	defer server.Close()
+	server.Close()
 
-	if _, err := newClient(server).Transcriptions.Submit(context.Background(), visit); err != nil {
+	_, err := newClient(server).Transcriptions.Submit(context.Background(), visit)
+	network, ok := errors.AsType[*ambient.NetworkError](err)
+	fmt.Println(ok && network.Sent == ambient.NotSent)
+
+	// Output: true
+}
+
+// The API behind a server of the caller's own, which adds what a gateway does.
+func ExampleServer_Handler() {
+	fake := ambienttest.NewInMemory()
+	defer fake.Close()
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Request-Id", "0a1b2c3d4e5f6071")
+		fake.Handler().ServeHTTP(w, r)
+	}))
+	defer gateway.Close()
+
+	client, err := ambient.NewClient(
+		ambient.WithBaseURL(gateway.URL+ambienttest.BasePath),
+		ambient.WithCredentials(fake.Username, fake.Password),
+	)
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, file := range server.RequestsTo("POST /transcribe")[0].Files {
-		fmt.Println(file.Field, file.Filename, file.ContentType, file.Size)
-	}
+	_, err = client.Transcriptions.Get(context.Background(), 7)
+	fmt.Println(err)
 
-	// Output: audio_file audio-1.mp3 audio/mpeg 19
+	// Output: ambient: GET /transcribe/7: 404 Not Found: Transcription not found (request id 0a1b2c3d4e5f6071)
 }
 
-// A token that the service no longer takes is renewed once.
-func ExampleServer_RevokeTokens() {
-	server := ambienttest.NewServer()
-	defer server.Close()
-	client := newClient(server)
-	if err := client.Authenticate(context.Background()); err != nil {
-		fmt.Println(err)
-		return
+// exampleT stands for a *testing.T, which an example has none of.
+type exampleT struct{ cleanups []func() }
+
+func (t *exampleT) Helper()                           {}
+func (t *exampleT) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+func (t *exampleT) Cleanup(f func())                  { t.cleanups = append(t.cleanups, f) }
+func (t *exampleT) end() {
+	for _, f := range t.cleanups {
+		f()
 	}
-	server.RevokeTokens()
-
-	_, err := client.Transcriptions.Submit(context.Background(), visit)
-	fmt.Println(err, "after", len(server.RequestsTo("POST /auth/token")), "token calls")
-
-	// Output: <nil> after 2 token calls
-}
-
-// Two requests a minute, told in the headers that most services use.
-func ExampleServer_SetRateLimit() {
-	server := ambienttest.NewServer()
-	defer server.Close()
-	server.SetRateLimit(ambienttest.RateLimit{
-		Algorithm: ambienttest.TokenBucket,
-		Limit:     2,
-		Window:    time.Minute,
-		Dialect:   ambienttest.XRateLimit,
-	})
-
-	var info ambient.CallInfo
-	if _, err := newClient(server).Transcriptions.Submit(context.Background(), visit, ambient.WithCallInfo(&info)); err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(info.RateLimit.Remaining, "of", info.RateLimit.Limit, "left")
-
-	// Output: 1 of 2 left
 }

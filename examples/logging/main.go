@@ -14,7 +14,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -52,7 +51,7 @@ func (m *metrics) observe(e ambient.Event) {
 	m.events[e.Kind]++
 	switch e.Kind {
 	case ambient.EventAttempt:
-		m.answers[fmt.Sprintf("%s %s: %d", e.Method, endpoint(e.Route), e.Attempt.StatusCode)]++
+		m.answers[fmt.Sprintf("%s: %d", e.Endpoint(), e.Attempt.StatusCode)]++ // without the id, or there would be a metric for each job
 		slot, _ := slices.BinarySearch(bounds[:], e.Attempt.Duration)
 		m.durations[slot]++
 	case ambient.EventRetry:
@@ -60,18 +59,6 @@ func (m *metrics) observe(e ambient.Event) {
 	case ambient.EventLimitWait:
 		m.limited += e.Wait
 	}
-}
-
-// endpoint takes the id out of a route: a metric with a label for each job would
-// never stop growing.
-func endpoint(route string) string {
-	parts := strings.Split(route, "/")
-	for i, part := range parts {
-		if strings.Trim(part, "0123456789") == "" && part != "" {
-			parts[i] = "{id}"
-		}
-	}
-	return strings.Join(parts, "/")
 }
 
 func (m *metrics) print(w io.Writer) {
