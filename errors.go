@@ -37,8 +37,8 @@ type APIError struct {
 }
 
 // FieldError is one invalid field of a request, in the words of the server. It
-// prints with all words masked that could be patient data, and marshals to JSON in
-// full.
+// prints, and marshals to JSON, with all words masked that could be patient data,
+// so that a list of them can be logged.
 type FieldError struct {
 	Path    string // e.g. body.template_ids[0]
 	Message string
@@ -47,6 +47,7 @@ type FieldError struct {
 
 func (e FieldError) String() string                { return mask.Text(e.Path + ": " + e.Message) }
 func (e FieldError) Format(s fmt.State, verb rune) { formatText(s, verb, e.String()) }
+func (e FieldError) MarshalText() ([]byte, error)  { return []byte(e.String()), nil }
 func (e FieldError) LogValue() slog.Value          { return slog.StringValue(e.String()) }
 
 // Body returns the answer's body, of which 256 KiB are kept. It may repeat

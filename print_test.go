@@ -196,6 +196,8 @@ func TestValuesPrintWithoutData(t *testing.T) {
 		assert.Empty(t, leak(logged(v)), "%T in slog", v)
 		assert.Empty(t, leak(panicked(v)), "%T", v)
 	}
+	fields := []ambient.FieldError{{Path: canary, Message: canary, Type: canary}}
+	assert.Empty(t, leak(printed(everyFormat, fields)+marshalled(t, fields)+logged(fields)), "the fields of a 422, as they are logged")
 	assert.Empty(t, leak(printed(everyFormat, note.Audio)), "whose JSON is in full in slog too")
 	for _, v := range []any{secret, &secret, client, struct{ T ambient.Token }{secret}, map[string]any{"t": secret}, call, []ambient.CallInfo{call}} {
 		assert.Empty(t, leak(marshalled(t, v)), "%T in JSON", v)

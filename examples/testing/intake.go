@@ -19,6 +19,7 @@ type State string
 
 const (
 	New         State = "new"         // to be submitted, not before Visit.NotBefore
+	Submitting  State = "submitting"  // being submitted, or the application died while it was
 	Submitted   State = "submitted"   // to be waited for, by Visit.JobID
 	Transcribed State = "transcribed" // done
 	Partial     State = "partial"     // done, but a part of the transcript is missing
@@ -52,13 +53,19 @@ type Intake struct {
 // means that the same visit is to be given to Transcribe again later; a visit in
 // a state for a person is no error.
 func (in *Intake) Transcribe(ctx context.Context, v Visit) error {
-	if v.State == New {
-		if err := in.submit(ctx, &v); err != nil || v.State != Submitted {
-			return errors.Join(err, in.save(ctx, v))
-		}
-		// The id is stored before anything else can go wrong: after a crash the
-		// visit is waited for and not submitted again.
+	switch v.State {
+	case Submitting: // and the application died before it had an answer
+		v.State = Unclear
+		return in.save(ctx, v)
+	case New:
+		// What is stored before and after the submit tells, after a crash, whether
+		// the service may have the visit.
+		v.State = Submitting
 		if err := in.save(ctx, v); err != nil {
+			return err
+		}
+		err := in.submit(ctx, &v)
+		if err := errors.Join(err, in.save(ctx, v)); err != nil {
 			return err
 		}
 	}
@@ -73,6 +80,7 @@ func (in *Intake) Transcribe(ctx context.Context, v Visit) error {
 
 // submit uploads a new visit. The SDK has repeated by then what can be repeated.
 func (in *Intake) submit(ctx context.Context, v *Visit) error {
+	v.State = New // until more is known
 	submission, err := in.Client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{
 		Audio: ambient.AudioFile(v.Recording),
 	})

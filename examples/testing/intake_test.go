@@ -73,7 +73,9 @@ func visit(t *testing.T, key string) Visit {
 // want checks what is stored of a visit.
 func (c *clinic) want(t *testing.T, key string, state State, transcript string) Visit {
 	t.Helper()
+	c.table.mu.Lock()
 	v := c.table.visits[key]
+	c.table.mu.Unlock()
 	if v.State != state || v.Transcript != transcript {
 		t.Errorf("visit %s: %s with %q, want %s with %q", key, v.State, v.Transcript, state, transcript)
 	}
@@ -261,6 +263,24 @@ func TestRestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.want(t, "a", Transcribed, "Synthetic visit.")
+		c.api.AssertCount(t, "POST /transcribe", 1)
+	})
+}
+
+// The application dies during an upload: what it stored before says that the
+// service may have the visit.
+func TestCrashDuringSubmit(t *testing.T) {
+	inClinic(t, func(t *testing.T, c *clinic) {
+		v := visit(t, "a")
+		c.api.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: time.Minute})
+		go c.Transcribe(t.Context(), v)
+		time.Sleep(30 * time.Second)
+		v = c.want(t, "a", Submitting, "") // all that is left
+
+		if err := c.Transcribe(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+		c.want(t, "a", Unclear, "")
 		c.api.AssertCount(t, "POST /transcribe", 1)
 	})
 }
