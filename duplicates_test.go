@@ -94,14 +94,17 @@ func TestAnEarlySuccessMayHaveBeenTaken(t *testing.T) {
 		for _, policy := range []ambient.SubmitRetry{ambient.RetryDocumented, ambient.RetrySafe} {
 			t.Run(name, func(t *testing.T) {
 				inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-					srv.Fault("POST /transcribe", 1, fault)
 					client := newClient(t, srv, ambient.WithRetryPolicy(ambient.RetryPolicy{Submits: policy}))
-					_, err := client.Transcriptions.Submit(t.Context(), &ambient.TranscriptionRequest{
-						Audio: ambient.AudioBytes("visit.mp3", pattern(4<<20)),
-					})
-					assert.Error(t, err)
-					assert.True(t, ambient.MaybeSubmitted(err), "%v", err)
-					assert.Len(t, srv.RequestsTo("POST /transcribe"), 1, "not repeated")
+					for n, audio := range []ambient.Audio{
+						ambient.AudioBytes("visit.mp3", pattern(4<<20)),
+						ambient.AudioReader("visit.mp3", readerAt(pattern(4<<20))), // in chunks
+					} {
+						srv.Fault(submitRoute, n+1, fault)
+						_, err := submitOf(t.Context(), client, audio)
+						assert.Error(t, err)
+						assert.True(t, ambient.MaybeSubmitted(err), "%v", err)
+						srv.AssertCount(t, submitRoute, n+1) // not repeated
+					}
 				})
 			})
 		}
@@ -137,6 +140,25 @@ func TestARepetitionByTheTransportIsNoticed(t *testing.T) {
 	_, err := submitOf(t.Context(), client, visit())
 	assert.True(t, isA[*ambient.ValidationError](err), "%v", err)
 	assert.True(t, ambient.MaybeSubmitted(err), "the first was taken")
+}
+
+// A request without a body is repeated by the transport too, and asks nobody.
+func TestARepetitionWithoutABodyIsNoticed(t *testing.T) {
+	for _, submits := range []ambient.SubmitRetry{ambient.RetryDocumented, ambient.RetrySafe} {
+		leavesNothing(t)
+		srv := start(t, ambienttest.NewServer)
+		srv.Fault("*", 2, ambienttest.Fault{Reset: ambienttest.ResetAfterRead})
+		srv.Fault("*", 3, ambienttest.Fault{Status: 202})
+		client := newClient(t, srv, ambient.WithHeader("Idempotency-Key", "synthetic"), policy(ambient.RetryPolicy{Submits: submits}))
+		require.NoError(t, client.Authenticate(t.Context())) // on the connection that is lost
+		var info ambient.CallInfo
+		err := client.Do(t.Context(), "POST", "/scribe/7/approve", nil, nil, ambient.WithCallInfo(&info))
+		assert.Len(t, info.Attempts, 1)
+		assert.True(t, info.PossibleDuplicate() || ambient.MaybeSubmitted(err), "%v", err)
+		if submits == ambient.RetryDocumented {
+			assert.NoError(t, err)
+		}
+	}
 }
 
 // Do tells of a possible duplicate as the typed methods do.

@@ -173,6 +173,27 @@ func TestProtocolErrorBehindAWholeRequest(t *testing.T) {
 	}
 }
 
+// TestProtocolErrorBehindARequestWithoutABody is the same for Do without a body,
+// of which net/http asks nobody before it sends it again.
+func TestProtocolErrorBehindARequestWithoutABody(t *testing.T) {
+	for _, submits := range []ambient.SubmitRetry{ambient.RetryDocumented, ambient.RetrySafe} {
+		leavesNothing(t)
+		s, client := startRawHTTP2(t, func(*rawHTTP2, net.Conn, uint32) bool { return false }, policy(ambient.RetryPolicy{Submits: submits}))
+		s.forget = first(func(conn net.Conn, stream uint32) {
+			writeFrame(conn, frameReset, 0, stream, binary.BigEndian.AppendUint32(nil, codeProtocol))
+		})
+		var info ambient.CallInfo
+		err := client.Do(t.Context(), "POST", "/scribe/7/approve", nil, nil, ambient.WithCallInfo(&info))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		assert.True(t, info.PossibleDuplicate() || ambient.MaybeSubmitted(err), "%d streams: %v", s.streams, err)
+		if submits == ambient.RetryDocumented {
+			assert.NoError(t, err)
+			assert.Equal(t, 2, s.streams)
+		}
+	}
+}
+
 // TestRefusedStreams: a server that refuses a stream, or goes away before it,
 // has processed nothing of it (RFC 9113, section 8.7), so net/http sends the
 // request again on its own, and the body with it: it gets the whole body anew.

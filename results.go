@@ -137,6 +137,17 @@ func decodeResult(raw json.RawMessage, result, v any) error {
 	return errBadJSON
 }
 
+// unmarshalRequest reads a request that was marshalled, numbers of any size as they
+// were written. Its error says nothing of the data.
+func unmarshalRequest(b []byte, r any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if d.Decode(r) != nil {
+		return errBadJSON
+	}
+	return nil
+}
+
 // unmarshalResult parses a copy of b, which is the caller's.
 func unmarshalResult(b []byte, parse func([]byte)) error {
 	if !jsonobject.IsObject(b) {

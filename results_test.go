@@ -69,6 +69,20 @@ func TestScribeWithoutAnID(t *testing.T) {
 	})
 }
 
+// A number of an id's length goes through a queue unchanged, which float64 would not
+// let it.
+func TestRequestsKeepTheirNumbers(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		queued, err := json.Marshal(&ambient.TranscriptionRequest{Audio: visit(), AdditionalContext: map[string]any{"record": int64(9007199254740993)}})
+		require.NoError(t, err)
+		var r ambient.TranscriptionRequest
+		require.NoError(t, json.Unmarshal(queued, &r))
+		_, err = newClient(t, srv).Transcriptions.Submit(t.Context(), &r)
+		require.NoError(t, err)
+		assert.Equal(t, `{"record":9007199254740993}`, srv.RequestsTo(submitRoute)[0].Value("additional_context"))
+	})
+}
+
 // Optional fields that are null are absent; those of a type that was not
 // expected are kept with the unknown ones, and cost no result.
 func TestOddFields(t *testing.T) {

@@ -78,7 +78,7 @@ func (c *call) judge(r wire.Report) (verdict, error) {
 		return final, c.decodeError(r, fmt.Sprintf("longer than %d MiB", maxSuccessBody>>20))
 	case r.Status == 0 || ok && r.Err != nil:
 		return c.judgeFailure(r)
-	case ok && c.submit && r.Early:
+	case ok && r.Early:
 		return final, c.decodeError(r, "it came before the whole request was sent")
 	case ok:
 		if problem := c.accept(answer{r.Header, r.Body}); problem != "" {

@@ -267,10 +267,7 @@ func (s *ScribeSubmission) UnmarshalJSON(b []byte) error {
 // data.
 func (r *ScribeRequest) UnmarshalJSON(b []byte) error {
 	type plain ScribeRequest
-	if json.Unmarshal(b, (*plain)(r)) != nil {
-		return errBadJSON
-	}
-	return nil
+	return unmarshalRequest(b, (*plain)(r))
 }
 
 func (r ScribeRequest) String() string {

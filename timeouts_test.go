@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -240,5 +241,43 @@ func TestZeroMeansNever(t *testing.T) {
 	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		srv.Fault(getRoute, 1, withTrickle(withDelay(someJob, 24*time.Hour), time.Hour))
 		require.NoError(t, get(t.Context(), newClient(t, srv, ambient.WithStallTimeout(0), ambient.WithResponseTimeout(0))))
+	})
+}
+
+// TestWaitingForAConnectionIsNoStall: a transport that has all its connections in
+// use has no byte due.
+func TestWaitingForAConnectionIsNoStall(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		transport := srv.Client().Transport.(*http.Transport).Clone()
+		transport.MaxConnsPerHost = 1
+		defer transport.CloseIdleConnections()
+		client := newClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: transport}))
+		require.NoError(t, client.Authenticate(t.Context()))
+		srv.FaultRange(submitRoute, 1, 2, ambienttest.Fault{Delay: 4 * time.Minute})
+		for _, err := range callers(2, func() error { _, err := submitOf(t.Context(), client, visit()); return err }) {
+			assert.NoError(t, err)
+		}
+		srv.AssertCount(t, submitRoute, 2)
+	})
+}
+
+// TestNoConnectionInTime: but not for ever.
+func TestNoConnectionInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		defer transport.CloseIdleConnections()
+		client, err := ambient.NewClient(ambient.WithToken("synthetic"), ambient.WithHTTPClient(&http.Client{Transport: transport}), policy(ambient.RetryPolicy{MaxAttempts: 1}))
+		require.NoError(t, err)
+		start := time.Now()
+		_, err = submitOf(t.Context(), client, visit())
+		network, ok := errors.AsType[*ambient.NetworkError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, ambient.NotSent, network.Sent)
+		assert.True(t, network.Timeout())
+		assert.ErrorContains(t, err, "no connection")
+		assert.Equal(t, 5*time.Minute, time.Since(start))
 	})
 }

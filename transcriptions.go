@@ -256,10 +256,7 @@ func (s *TranscriptionSubmission) UnmarshalJSON(b []byte) error {
 // data.
 func (r *TranscriptionRequest) UnmarshalJSON(b []byte) error {
 	type plain TranscriptionRequest
-	if json.Unmarshal(b, (*plain)(r)) != nil {
-		return errBadJSON
-	}
-	return nil
+	return unmarshalRequest(b, (*plain)(r))
 }
 
 func (r TranscriptionRequest) String() string {

@@ -45,7 +45,7 @@ func isPlain(err error) bool {
 	switch err {
 	case context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.ErrClosedPipe,
 		net.ErrClosed, fs.ErrNotExist, fs.ErrPermission, fs.ErrClosed, fs.ErrInvalid,
-		wire.ErrStalled, wire.ErrNoResponse, wire.ErrTotal, wire.ErrTooLong:
+		wire.ErrNoConnection, wire.ErrStalled, wire.ErrNoResponse, wire.ErrTotal, wire.ErrTooLong:
 		return true
 	}
 	return false

@@ -13,42 +13,67 @@ import (
 // transport: once the exchange is over, its body gives no further byte, so
 // what was not read by then never reached the server.
 type exchange struct {
-	progress func(sent int64)
-	guard    guard
-	hooks    httptrace.ClientTrace
+	progress  func(sent int64)
+	guard     guard
+	hooks     httptrace.ClientTrace
+	wholeOnce bool // of Limits
 
 	mu       sync.Mutex
 	traced   bool // the transport reports its connections
 	gotConn  bool
 	reused   bool
 	over     bool
-	body     *meter // the last one opened
+	body     *meter // the last one opened; nil for a request without one
 	length   int64  // of the body; -1 when unknown
 	sent     int64
 	reading  bool // a Read of the source is under way
 	answered bool // a response began; the body may still be on its way
 	complete bool // the body was read to its end, or its last byte was
-	repeated bool // a body before the last one was complete
+	wrote    bool // a request without a body left
+	repeated bool // the transport began again after that
 	failed   error
 }
 
 // trace watches for the connection. A transport that never asks for one
 // through the trace proves nothing by having none.
-func (x *exchange) trace(ctx context.Context) context.Context {
+func (x *exchange) trace(ctx context.Context, req *http.Request, body Body) context.Context {
 	x.hooks = httptrace.ClientTrace{GetConn: x.onGetConn, GotConn: x.onGotConn, GotFirstResponseByte: x.onFirstByte}
+	if body == nil && req.Method != http.MethodGet {
+		x.hooks.WroteRequest = x.onWroteRequest
+	}
 	return httptrace.WithClientTrace(ctx, &x.hooks)
 }
 
+// onGetConn begins the wait for a connection, in which no byte is due: a transport
+// may have all that it is allowed in use.
 func (x *exchange) onGetConn(string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.traced = true
+	x.guard.awaitConn()
 }
 
 func (x *exchange) onGotConn(info httptrace.GotConnInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.gotConn, x.reused = true, info.Reused
+	if x.body != nil {
+		x.guard.moveBody()
+		return
+	}
+	x.guard.awaitResponse()
+	if x.wrote { // without a body, the transport asks nobody before it begins again
+		x.repeated = true
+		if x.wholeOnce {
+			x.guard.cancel(errWhole)
+		}
+	}
+}
+
+func (x *exchange) onWroteRequest(info httptrace.WroteRequestInfo) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.wrote = x.wrote || info.Err == nil
 }
 
 // onFirstByte ends the wait for an answer, if there is one: what comes while the
@@ -73,8 +98,8 @@ func (x *exchange) answer() {
 // request by itself: after a stale connection or a refused HTTP/2 stream nothing
 // was processed, but net/http does so after an HTTP/2 PROTOCOL_ERROR too, and with
 // an Idempotency-Key header after any loss of a connection. Where the body was
-// complete by then, the report says so, or wholeOnce forbids it.
-func (x *exchange) attach(req *http.Request, body Body, wholeOnce bool) {
+// complete by then, the report says so, or WholeOnce forbids it.
+func (x *exchange) attach(req *http.Request, body Body) {
 	x.length = body.Len()
 	req.ContentLength = x.length
 	req.Body = x.open(body)
@@ -82,7 +107,7 @@ func (x *exchange) attach(req *http.Request, body Body, wholeOnce bool) {
 		return
 	}
 	req.GetBody = func() (io.ReadCloser, error) {
-		if wholeOnce && x.isComplete() {
+		if x.wholeOnce && x.isComplete() {
 			return nil, errWhole
 		}
 		return x.open(body), nil
@@ -114,7 +139,7 @@ func (x *exchange) close(r *Report, body Body) {
 	x.over = true
 	r.BytesSent, r.ConnReused, r.SourceErr = x.sent, x.reused, x.failed
 	r.Whole, r.Repeated = body == nil || x.complete, x.repeated
-	r.Early = x.gotConn && x.sent < x.length
+	r.Early = x.gotConn && body != nil && !x.complete
 	switch {
 	case r.Status != 0:
 		r.Sent = Answered

@@ -21,6 +21,10 @@ type guard struct {
 	over  bool // a transport may tell of a first byte after it has given up
 }
 
+// awaitConn starts the phase in which the transport gets a connection: one that
+// is in use may have to become free, so the more patient of the two bounds holds.
+func (g *guard) awaitConn() { g.watch(g.patience(), ErrNoConnection) }
+
 // moveBody starts a phase in which body bytes are due.
 func (g *guard) moveBody() { g.watch(g.stall, ErrStalled) }
 
@@ -29,12 +33,13 @@ func (g *guard) awaitResponse() { g.watch(g.response, ErrNoResponse) }
 
 // firstByte ends the wait for a response. The rest of its header is not seen
 // arriving, so the more patient of the two bounds holds until the body begins.
-func (g *guard) firstByte() {
-	limit := max(g.stall, g.response)
+func (g *guard) firstByte() { g.watch(g.patience(), ErrStalled) }
+
+func (g *guard) patience() time.Duration {
 	if g.stall <= 0 || g.response <= 0 {
-		limit = 0
+		return 0
 	}
-	g.watch(limit, ErrStalled)
+	return max(g.stall, g.response)
 }
 
 func (g *guard) watch(limit time.Duration, err error) {

@@ -41,10 +41,11 @@ type Limits struct {
 
 // What an exchange is cut for. All are timeouts but ErrTooLong.
 var (
-	ErrStalled    error = timeout("connection stalled: bytes were due and none moved")
-	ErrNoResponse error = timeout("no response within the response timeout")
-	ErrTotal      error = timeout("attempt took longer than the HTTP client's Timeout")
-	ErrTooLong          = errors.New("response body too long")
+	ErrNoConnection error = timeout("no connection was free or made in time")
+	ErrStalled      error = timeout("connection stalled: bytes were due and none moved")
+	ErrNoResponse   error = timeout("no response within the response timeout")
+	ErrTotal        error = timeout("attempt took longer than the HTTP client's Timeout")
+	ErrTooLong            = errors.New("response body too long")
 )
 
 var errNoAnswer = errors.New("transport gave no response and no error")
@@ -60,7 +61,7 @@ type Report struct {
 	Sent       Delivery
 	Whole      bool // the whole request was handed to the transport, and it had a connection
 	Repeated   bool // by the transport, after it had been handed the whole of it
-	Early      bool // the answer came before the whole of a body of known length left
+	Early      bool // the answer came before the whole body left
 	BytesSent  int64
 	ConnReused bool
 
@@ -84,14 +85,14 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header h
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	x := &exchange{progress: progress, guard: guard{cancel: cancel, stall: l.Stall, response: l.Response}}
-	req = req.WithContext(x.trace(ctx))
+	x := &exchange{progress: progress, wholeOnce: l.WholeOnce, guard: guard{cancel: cancel, stall: l.Stall, response: l.Response}}
+	req = req.WithContext(x.trace(ctx, req, body))
 	req.Header = header
 	if body == nil {
 		x.guard.awaitResponse()
 	} else {
 		x.guard.moveBody()
-		x.attach(req, body, l.WholeOnce)
+		x.attach(req, body)
 	}
 	defer x.guard.stop()
 

@@ -202,7 +202,7 @@ func TestEarly(t *testing.T) {
 		length    int64
 		read      int64
 		early     bool
-	}{{true, 0, 5, true}, {true, 0, 6, false}, {false, 0, 0, false}, {true, -1, 5, false}} {
+	}{{true, 0, 5, true}, {true, 0, 6, false}, {false, 0, 0, false}, {true, -1, 5, true}, {true, -1, 7, false}} {
 		r := send(func(r *http.Request) (*http.Response, error) {
 			if c.connected {
 				connected(r)
