@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -86,19 +87,12 @@ func (c *call) callInfo() CallInfo {
 }
 
 func (i CallInfo) String() string {
-	return fmt.Sprintf("CallInfo(%d attempts, request id %s)", len(i.Attempts), orNone(mask.ID(i.RequestID)))
+	return fmt.Sprintf("CallInfo(%d attempts, request id %s)", len(i.Attempts), cmp.Or(mask.ID(i.RequestID), "none"))
 }
 
 func (i CallInfo) Format(s fmt.State, verb rune) { formatText(s, verb, i.String()) }
 func (i CallInfo) MarshalText() ([]byte, error)  { return []byte(i.String()), nil }
 func (i CallInfo) LogValue() slog.Value          { return slog.StringValue(i.String()) }
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
 
 // PossibleDuplicate reports of a submit that succeeded whether the service may
 // have taken it more than once: an attempt before the last, or one that the

@@ -89,10 +89,12 @@ func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
 	}})}
 }
 
-// AudioReader is audio that can be read only once: the call makes sure of a
-// fresh token first and is not repeated after a byte was read, and its error
-// says so. Where r has a method Len() int, as *bytes.Buffer has, the body has a
-// Content-Length; else it is sent in chunks. r is not closed.
+// AudioReader is audio that can be read only once. The token is renewed first if
+// it is about to expire. Once a byte was sent the call is not repeated, and its
+// error says so. Where r has a method Len() int, as *bytes.Buffer has, the body has
+// a Content-Length; else it is sent in chunks. r is not closed. Its first 16 bytes
+// are read, to tell its type, even by a call that then sends nothing: after an error
+// start again with a reader from the beginning.
 func AudioReader(name string, r io.Reader) Audio {
 	var used atomic.Bool
 	return Audio{hide(audioSource{kind: "io.Reader", claim: name, once: true, open: func() (recording, error) {

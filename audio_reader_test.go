@@ -105,6 +105,20 @@ func TestAReaderIsUsedOnce(t *testing.T) {
 	})
 }
 
+// A request that is refused for something else has read nothing of it.
+func TestARefusedRequestReadsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client, r := newClient(t, srv), readerAt(pattern(20_000))
+		_, err := client.Transcriptions.Submit(t.Context(), &ambient.TranscriptionRequest{Audio: ambient.AudioReader("visit.mp3", r), AdditionalContext: "no object"})
+		assert.True(t, isA[*ambient.RequestError](err), "%v", err)
+		_, err = client.Scribes.Create(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Audio: []ambient.Audio{ambient.AudioReader("visit.mp3", r)}, Transcripts: []string{""}})
+		assert.True(t, isA[*ambient.RequestError](err), "%v", err)
+		_, err = submitOf(t.Context(), client, ambient.AudioReader("visit.mp3", r))
+		require.NoError(t, err)
+		assert.Equal(t, digest(pattern(20_000)), srv.RequestsTo(submitRoute)[0].Files[0].SHA256)
+	})
+}
+
 // A reader that fails is an AudioError with the place where it did; one that
 // does not keep to its Len is, too.
 func TestReadersThatFail(t *testing.T) {

@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -78,19 +79,19 @@ func (staticToken) Invalidate(Token)                       {}
 // A passwordSource fetches tokens by the OAuth2 password flow and keeps them.
 // However many callers need one, one call is made.
 type passwordSource struct {
-	client      *core
+	core        *core
 	credentials func(context.Context) (username, password string, err error)
 
 	mu      sync.Mutex
 	token   Token     // zero without one
 	fetched time.Time // when token was
-	flight  *flight   // the renewal under way, nil without one
+	renewal *renewal  // the one under way, nil without one
 	failed  time.Time // when a renewal last failed
 	refused *refusal
 }
 
-// A flight is one renewal that any number of callers wait for.
-type flight struct {
+// A renewal is a token call that any number of callers wait for.
+type renewal struct {
 	done  chan struct{} // closed when token and err are set
 	token Token
 	err   error
@@ -105,7 +106,7 @@ type refusal struct {
 }
 
 func newPasswordSource(c *core, credentials func(context.Context) (string, string, error)) *passwordSource {
-	return &passwordSource{client: c, credentials: credentials}
+	return &passwordSource{core: c, credentials: credentials}
 }
 
 // Token returns the cached token while it lives. In the last tenth of its life
@@ -120,26 +121,32 @@ func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 		s.mu.Unlock()
 		return token, nil
 	}
-	f := s.renew(ctx)
+	r := s.renew(ctx)
 	s.mu.Unlock()
-	return f.wait(ctx)
+	return r.wait(ctx)
 }
 
 // freshen waits for the renewal of an aging token: for requests that cannot be
 // repeated. A token that could not be renewed and still lives is good enough.
 func (s *passwordSource) freshen(ctx context.Context) error {
 	s.mu.Lock()
-	token := s.token
-	if token.Value() != "" && !s.aging(time.Now()) {
+	token, now := s.token, time.Now()
+	lives := token.Value() != "" && now.Before(token.Expiry())
+	if lives && (!s.aging(now) || now.Sub(s.failed) < refusedFor) {
 		s.mu.Unlock()
 		return nil
 	}
-	f := s.renew(ctx)
+	r := s.renew(ctx)
 	s.mu.Unlock()
-	_, err := f.wait(ctx)
-	if ctx.Err() == nil && time.Now().Before(token.Expiry()) {
-		return nil
+	if lives {
+		patience, stop := context.WithTimeout(ctx, tokenCallTime)
+		_, _ = r.wait(patience)
+		stop()
+		if ctx.Err() == nil && time.Now().Before(token.Expiry()) {
+			return nil
+		}
 	}
+	_, err := r.wait(ctx)
 	return err
 }
 
@@ -160,39 +167,44 @@ func (s *passwordSource) Invalidate(stale Token) {
 
 // renew joins the renewal under way or starts one. It runs on a context of its
 // own, so that the caller who happened to start it may leave. s.mu is held.
-func (s *passwordSource) renew(ctx context.Context) *flight {
-	if s.flight != nil {
-		return s.flight
+func (s *passwordSource) renew(ctx context.Context) *renewal {
+	if s.renewal != nil {
+		return s.renewal
 	}
-	f := &flight{done: make(chan struct{})}
-	s.flight = f
-	bound := tokenCallTime + max(s.client.retry.MaxLimitWait, 0)
+	r := &renewal{done: make(chan struct{})}
+	s.renewal = r
+	bound := tokenCallTime + max(s.core.retry.MaxLimitWait, 0)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	go func() {
+		defer close(r.done)
 		defer cancel()
-		f.token, f.err = s.fetch(ctx)
-		s.land(f)
-		s.client.emit(Event{Kind: EventToken, Method: http.MethodPost, Route: tokenRoute, Err: f.err})
-		close(f.done)
+		s.run(ctx, r)
+		s.core.emit(Event{Kind: EventToken, Method: http.MethodPost, Route: tokenRoute, Err: r.err})
 	}()
-	return f
+	return r
 }
 
-func (s *passwordSource) land(f *flight) {
+func (s *passwordSource) run(ctx context.Context, r *renewal) {
+	defer s.finish(r)
+	r.err = errEnded // where a function of the caller ends this goroutine
+	r.token, r.err = s.fetch(ctx)
+}
+
+func (s *passwordSource) finish(r *renewal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flight = nil
-	if f.err != nil {
+	s.renewal = nil
+	if r.err != nil {
 		s.failed = time.Now()
 		return
 	}
-	s.token, s.fetched = f.token, time.Now()
+	s.token, s.fetched = r.token, time.Now()
 }
 
-func (f *flight) wait(ctx context.Context) (Token, error) {
+func (r *renewal) wait(ctx context.Context) (Token, error) {
 	select {
-	case <-f.done:
-		return f.token, f.err
+	case <-r.done:
+		return r.token, r.err
 	case <-ctx.Done():
 		return Token{}, ctx.Err()
 	}
@@ -213,11 +225,11 @@ func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 	if r := s.refused; r != nil && r.username == username && r.password == password && time.Since(r.at) < refusedFor {
 		return Token{}, r.err
 	}
-	s.refused = nil // only the flight under way touches it
+	s.refused = nil // only the renewal under way touches it
 
 	form := url.Values{"username": {username}, "password": {password}}
 	var token Token
-	call := &call{core: s.client, record: &record{method: http.MethodPost, route: tokenRoute}, gate: s.client.tokenGate}
+	call := &call{core: s.core, record: &record{method: http.MethodPost, route: tokenRoute}, gate: s.core.tokenGate}
 	call.body, call.contentType = bytesBody(form.Encode()), "application/x-www-form-urlencoded"
 	call.accept = func(a answer) (problem string) {
 		token, problem = readToken(a, time.Now())
@@ -233,19 +245,15 @@ func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 // ask calls the function for the credentials, which may hang and not look at its
 // context: the renewal must end all the same, or there would never be another.
 func (s *passwordSource) ask(ctx context.Context) (username, password string, err error) {
-	answered := make(chan struct{})
-	var u, p string
-	var e error
-	go func() {
-		defer close(answered)
-		u, p, e = s.credentials(ctx)
-	}()
-	select {
-	case <-answered:
-		return u, p, e
-	case <-ctx.Done():
-		return "", "", ctx.Err()
+	type answer struct {
+		username, password string
+		err                error
 	}
+	a, hung := await(ctx, func() (a answer) {
+		a.username, a.password, a.err = s.credentials(ctx)
+		return a
+	})
+	return a.username, a.password, cmp.Or(a.err, hung)
 }
 
 // readToken reads the answer of the token call and tells what is wrong with it.

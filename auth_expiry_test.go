@@ -200,3 +200,25 @@ func TestAuthorizationGoesWithTheCallsOnly(t *testing.T) {
 		srv.AssertCount(t, tokenRoute, 2)
 	})
 }
+
+// A vault that hangs does not hold up an upload that can be sent once only, while
+// the token still lives.
+func TestAHungVaultHoldsUpNoUpload(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		asked := 0
+		client := newClient(t, srv, ambient.WithCredentialsFunc(func(ctx context.Context) (string, string, error) {
+			if asked++; asked > 1 {
+				<-ctx.Done()
+				return "", "", ctx.Err()
+			}
+			return srv.Username, srv.Password, nil
+		}))
+		require.NoError(t, client.Authenticate(t.Context()))
+		time.Sleep(44 * time.Hour) // the last tenth of 48 hours
+		start := time.Now()
+		_, err := submitOf(t.Context(), client, ambient.AudioReader("visit.mp3", readerAt(shortVisit())))
+		require.NoError(t, err)
+		assert.Equal(t, time.Minute, time.Since(start))
+		time.Sleep(time.Hour) // until the renewal has given up
+	})
+}

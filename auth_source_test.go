@@ -116,13 +116,13 @@ func TestCookies(t *testing.T) {
 		srv.Fault(getRoute, 4, someJob)
 		jar, err := cookiejar.New(nil)
 		require.NoError(t, err)
-		client := newClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: srv.Client().Transport, Jar: jar}))
+		client := newClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: srv.Client().Transport, Jar: jar}), ambient.WithHeader("Cookie", "gate=3"))
 		require.NoError(t, get(t.Context(), client))
 		require.NoError(t, get(t.Context(), client))
 		sent := srv.RequestsTo(getRoute)
-		assert.Empty(t, sent[0].Header.Values("Cookie"))
+		assert.Equal(t, []string{"gate=3"}, sent[0].Header.Values("Cookie"))
 		for _, r := range sent[1:] {
-			assert.Equal(t, []string{"node=7"}, r.Header.Values("Cookie"))
+			assert.Equal(t, []string{"gate=3; node=7"}, r.Header.Values("Cookie"))
 		}
 	})
 }

@@ -3,10 +3,13 @@ package ambient
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -171,7 +174,7 @@ func (c *call) send(req *http.Request, token Token, cookies []string) wire.Repor
 		header["Authorization"] = s.header
 	}
 	if cookies != nil {
-		header["Cookie"] = cookies
+		header["Cookie"] = []string{strings.Join(slices.Concat(own["Cookie"], cookies), "; ")} // RFC 6265, section 5.4
 	}
 	if c.body != nil {
 		header["Content-Type"] = []string{c.contentType}
@@ -238,6 +241,29 @@ func (a attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// await calls f, which is of the caller's and may hang, and leaves it behind when
+// ctx ends.
+func await[T any](ctx context.Context, f func() T) (T, error) {
+	var v T
+	failed := errEnded
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		v = f()
+		failed = nil
+	}()
+	select {
+	case <-ended:
+		return v, failed
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// errEnded is of a test's function, mostly, that failed the test.
+var errEnded = errors.New("a function of the caller ended its goroutine")
 
 // bytesBody is a request body held in memory.
 type bytesBody []byte

@@ -2,6 +2,7 @@ package ambient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,23 +84,19 @@ func NewClient(opts ...Option) (*Client, error) {
 
 // fromEnvironment fills in what no option has set.
 func (c *core) fromEnvironment() error {
-	var errs []error
+	var badBase, badCredentials error
 	if c.base == nil {
-		base := DefaultBaseURL
-		if env := os.Getenv("AMBIENT_BASE_URL"); env != "" {
-			base = env
-		}
-		errs = append(errs, c.setBase("AMBIENT_BASE_URL", base))
+		badBase = c.setBase("AMBIENT_BASE_URL", cmp.Or(os.Getenv("AMBIENT_BASE_URL"), DefaultBaseURL))
 	}
 	if c.tokens == nil {
 		username, password := os.Getenv("AMBIENT_USERNAME"), os.Getenv("AMBIENT_PASSWORD")
 		if username == "" || password == "" {
-			errs = append(errs, refuse("credentials", "none given: use WithCredentials, WithCredentialsFunc, WithToken or WithTokenSource, or set AMBIENT_USERNAME and AMBIENT_PASSWORD"))
+			badCredentials = refuse("credentials", "none given: use WithCredentials, WithCredentialsFunc, WithToken or WithTokenSource, or set AMBIENT_USERNAME and AMBIENT_PASSWORD")
 		} else {
-			errs = append(errs, WithCredentials(username, password)(c))
+			badCredentials = WithCredentials(username, password)(c)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(badBase, badCredentials)
 }
 
 // defaultTransport is net/http's with enough idle connections for a busy

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -32,7 +33,7 @@ type APIError struct {
 	Attempts   []Attempt     // all requests of the call, the last one included
 	Header     http.Header   `json:"-"` // of the answer
 
-	body   []byte
+	body   hidden[[]byte]
 	record *record
 }
 
@@ -56,7 +57,7 @@ func (e *APIError) Body() []byte {
 	if e == nil {
 		return nil
 	}
-	return e.body
+	return bytesIn(e.body)
 }
 
 // Error is safe to log.
@@ -122,7 +123,7 @@ func round(d time.Duration) string {
 func newAPIError(r *record, status int, header http.Header, body []byte, now time.Time, retryAfter time.Duration) *APIError {
 	e := &APIError{
 		StatusCode: status, Method: r.method, Route: r.route, RequestID: requestID(header),
-		Time: now, RetryAfter: retryAfter, Attempts: r.attempts, Header: header, body: body, record: r,
+		Time: now, RetryAfter: retryAfter, Attempts: r.attempts, Header: header, body: hide(body), record: r,
 	}
 	detail, fields := errbody.Decode(body)
 	e.Detail = detail
@@ -156,15 +157,19 @@ func Retryable(err error) bool {
 	case errors.Is(err, context.DeadlineExceeded):
 		return true
 	}
-	return anyError(err, func(err error) bool {
+	for err := range tree(err) {
 		switch e := err.(type) {
 		case *APIError:
-			return e != nil && retryableStatus(e.StatusCode)
+			if e != nil && retryableStatus(e.StatusCode) {
+				return true
+			}
 		case *NetworkError:
-			return e != nil && !permanent(e.cause)
+			if e != nil && !permanent(e.cause) {
+				return true
+			}
 		}
-		return false
-	})
+	}
+	return false
 }
 
 // MaybeSubmitted reports whether the service may hold a job although the call
@@ -172,10 +177,12 @@ func Retryable(err error) bool {
 // body that does not say it was refused. Look before submitting the visit again.
 // It is true of a WaitError too, whose job is known: match that first.
 func MaybeSubmitted(err error) bool {
-	return anyError(err, func(err error) bool {
-		wait, ok := err.(*WaitError)
-		return ok && wait != nil || recordIn(err).maybeSubmitted()
-	})
+	for err := range tree(err) {
+		if wait, ok := err.(*WaitError); ok && wait != nil || recordIn(err).maybeSubmitted() {
+			return true
+		}
+	}
+	return false
 }
 
 // recordIn is the record of the call that err itself is of, nil without one.
@@ -203,23 +210,28 @@ func recordIn(err error) (r *record) {
 	return r
 }
 
-// anyError reports whether is holds for an error of the tree.
-func anyError(err error, is func(error) bool) bool {
+// tree yields err and every error that it wraps, depth first, as errors.Is
+// walks them.
+func tree(err error) iter.Seq[error] {
+	return func(yield func(error) bool) { walk(err, yield) }
+}
+
+func walk(err error, yield func(error) bool) bool {
 	if err == nil {
-		return false
-	}
-	if is(err) {
 		return true
+	}
+	if !yield(err) {
+		return false
 	}
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
-		return anyError(e.Unwrap(), is)
+		return walk(e.Unwrap(), yield)
 	case interface{ Unwrap() []error }:
 		for _, err := range e.Unwrap() {
-			if anyError(err, is) {
-				return true
+			if !walk(err, yield) {
+				return false
 			}
 		}
 	}
-	return false
+	return true
 }

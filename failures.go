@@ -78,10 +78,7 @@ func (e *DecodeError) Body() []byte {
 	if e == nil {
 		return nil
 	}
-	if body := e.body.get(); body != nil {
-		return *body
-	}
-	return nil
+	return bytesIn(e.body)
 }
 
 // Error is safe to log.

@@ -3,6 +3,8 @@ package ambient_test
 import (
 	"context"
 	"net/http"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,4 +80,67 @@ func TestAPanicEndsWaitAll(t *testing.T) {
 			}
 		})
 	})
+}
+
+// A transport's panic in a poll of WaitAll is where the caller can recover from it,
+// as in Wait; one that ends its goroutine, as a test's that fails, ends that wait.
+func TestAPanicOfAPollReachesTheLoop(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		meet := func() { panic("a transport's mistake") }
+		client, err := ambient.NewClient(ambient.WithToken("synthetic"), ambient.WithBaseURL(srv.URL),
+			ambient.WithHTTPClient(&http.Client{Transport: meeting(func() { meet() })}))
+		require.NoError(t, err)
+		ids := []int64{1, 2, 3}
+		assert.PanicsWithValue(t, "a transport's mistake", func() {
+			for range client.Transcriptions.WaitAll(t.Context(), ids) {
+			}
+		})
+		meet = runtime.Goexit
+		n := 0
+		for _, err := range client.Transcriptions.WaitAll(t.Context(), ids) {
+			assert.True(t, isA[*ambient.WaitError](err))
+			n++
+		}
+		assert.Equal(t, 3, n)
+	})
+}
+
+// meeting is a transport that only calls a function.
+type meeting func()
+
+func (m meeting) RoundTrip(*http.Request) (*http.Response, error) {
+	m()
+	return nil, http.ErrServerClosed
+}
+
+// An observer that ends the goroutine of a renewal, as a test's that fails, does
+// not keep others from ever getting a token.
+func TestARenewalThatEndsItsGoroutine(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var ended atomic.Bool
+		client := newClient(t, srv, ambient.WithObserver(func(ambient.Event) {
+			if !ended.Swap(true) {
+				runtime.Goexit()
+			}
+		}))
+		assert.Error(t, client.Authenticate(t.Context()))
+		time.Sleep(time.Minute)
+		assert.NoError(t, client.Authenticate(t.Context()))
+	})
+}
+
+// So does a source of audio that ends the goroutine that looks at it.
+func TestAudioThatEndsItsGoroutine(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		_, err := submitOf(t.Context(), newClient(t, srv), ambient.AudioReader("visit.mp3", exitingReader{}))
+		assert.True(t, isA[*ambient.RequestError](err), "%v", err)
+		srv.AssertCount(t, "*", 0)
+	})
+}
+
+type exitingReader struct{}
+
+func (exitingReader) Read([]byte) (int, error) {
+	runtime.Goexit()
+	return 0, nil
 }

@@ -50,3 +50,10 @@ func (h hidden[T]) get() *T {
 	}
 	return *h.p
 }
+
+func bytesIn(h hidden[[]byte]) []byte {
+	if b := h.get(); b != nil {
+		return *b
+	}
+	return nil
+}

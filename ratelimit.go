@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/ambient-scribe/ambient-go/internal/gate"
 )
 
@@ -67,15 +65,28 @@ func (c *call) countWait(start time.Time) time.Time {
 	return now
 }
 
+// An allower is a *rate.Limiter, or a type that embeds one.
+type allower interface {
+	Allow() bool
+	Burst() int
+}
+
+// answerTime is what a limiter may need to answer, which is no wait for the limit:
+// it may ask another process.
+const answerTime = time.Second
+
 // waitForLimiter asks the caller's limiter, for no longer than the call may
 // wait. The error of x/time/rate for a wait that would be too long is no
 // context.DeadlineExceeded; ours is where it was the context's deadline.
 func (c *call) waitForLimiter() error {
-	static, isStatic := c.limiter.(*rate.Limiter)
+	static, isStatic := c.limiter.(allower)
 	if isStatic && static.Allow() {
 		return nil
 	}
-	patience := max(c.limitLeft, noticeable)
+	patience := max(c.limitLeft, answerTime)
+	if isStatic {
+		patience = max(c.limitLeft, noticeable)
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, patience)
 	defer cancel()
 	err := c.limiter.Wait(ctx)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +55,7 @@ func TestLimiterThatTakesTooLong(t *testing.T) {
 		{"MaxLimitWait", time.Hour, 10 * time.Second, ambient.WithRateLimit(0.01, 1), false},
 		{"never wait", time.Hour, -1, ambient.WithRateLimit(0.01, 1), false},
 		{"a rate.Limiter of the caller's", 10 * time.Second, 0, ambient.WithLimiter(rate.NewLimiter(0.01, 1)), true},
+		{"a limiter that embeds one", 10 * time.Second, 0, ambient.WithLimiter(&countingLimiter{Limiter: rate.NewLimiter(0.01, 1)}), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
@@ -75,6 +77,34 @@ func TestLimiterThatTakesTooLong(t *testing.T) {
 			})
 		})
 	}
+}
+
+// countingLimiter is a rate.Limiter with something to it.
+type countingLimiter struct {
+	*rate.Limiter
+	asked atomic.Int64
+}
+
+func (l *countingLimiter) Wait(ctx context.Context) error {
+	l.asked.Add(1)
+	return l.Limiter.Wait(ctx)
+}
+
+// A limiter that has to ask another process is given the time for it, however
+// impatient the client is.
+func TestLimiterThatAsksAnotherProcess(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := newClient(t, srv, policy(ambient.RetryPolicy{MaxLimitWait: -1}), ambient.WithLimiter(limiterFunc(func(ctx context.Context) error {
+			select {
+			case <-time.After(20 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})))
+		_, err := submitOf(t.Context(), client, visit())
+		assert.NoError(t, err)
+	})
 }
 
 func isDeadline(err error) bool {

@@ -141,7 +141,7 @@ func TestBadRequests(t *testing.T) {
 		{"two things are wrong: the first", func(c *ambient.Client) error {
 			_, err := c.Transcriptions.Submit(t.Context(), &ambient.TranscriptionRequest{AdditionalContext: secret})
 			return err
-		}, "audio_file", "missing"},
+		}, "additional_context", "JSON object"},
 	}
 	for _, id := range []int64{0, -1} {
 		rows = append(rows,

@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,22 +38,19 @@ func SupportReport(err error) string {
 
 // firstOwn is the error of this package that the caller has wrapped, else err.
 func firstOwn(err error) error {
-	first := err
-	anyError(err, func(err error) bool {
-		if isOwn(err) {
-			first = err
-			return true
+	for e := range tree(err) {
+		if isOwn(e) {
+			return e
 		}
-		return false
-	})
-	return first
+	}
+	return err
 }
 
 // reportAnswer writes what the server said.
 func reportAnswer(b *strings.Builder, e *APIError) {
 	fmt.Fprintf(b, "Time:       %s\n", e.Time.UTC().Format(time.RFC3339Nano))
 	fmt.Fprintf(b, "Status:     %d %s\n", e.StatusCode, http.StatusText(e.StatusCode))
-	fmt.Fprintf(b, "Request id: %s\n", orNone(mask.ID(e.RequestID)))
+	fmt.Fprintf(b, "Request id: %s\n", cmp.Or(mask.ID(e.RequestID), "none"))
 	if e.Detail != "" {
 		fmt.Fprintf(b, "Message:    %s\n", mask.Text(e.Detail, e.record.ids...))
 	}
@@ -69,7 +67,7 @@ func reportAnswer(b *strings.Builder, e *APIError) {
 			fmt.Fprintf(b, "Header:     %s: %s\n", name, numberText(v))
 		}
 	}
-	fmt.Fprintf(b, "Body:       %d bytes\n", len(e.body))
+	fmt.Fprintf(b, "Body:       %d bytes\n", len(e.Body()))
 }
 
 // The response headers that help to find an error and hold no data of the call:
@@ -119,10 +117,10 @@ func reportRequest(b *strings.Builder, r *record) {
 
 // recordOf finds the record of the call in an error of any type.
 func recordOf(err error) *record {
-	var r *record
-	anyError(err, func(err error) bool {
-		r = recordIn(err)
-		return r != nil
-	})
-	return r
+	for e := range tree(err) {
+		if r := recordIn(e); r != nil {
+			return r
+		}
+	}
+	return nil
 }

@@ -148,8 +148,12 @@ func unmarshalRequest(b []byte, r any) error {
 	return nil
 }
 
-// unmarshalResult parses a copy of b, which is the caller's.
+// unmarshalResult parses a copy of b, which is the caller's. A null is no result, as
+// encoding/json has it.
 func unmarshalResult(b []byte, parse func([]byte)) error {
+	if string(b) == "null" {
+		return nil
+	}
 	if !jsonobject.IsObject(b) {
 		return errBadJSON
 	}
@@ -158,22 +162,18 @@ func unmarshalResult(b []byte, parse func([]byte)) error {
 }
 
 // A jsonFields is a result on its way to JSON.
-type jsonFields struct {
-	fields map[string]any
-}
+type jsonFields map[string]any
 
 func resultJSON(extra map[string]json.RawMessage) jsonFields {
-	m := jsonFields{make(map[string]any, len(extra)+8)}
+	m := make(jsonFields, len(extra)+8)
 	for name, v := range extra {
-		m.fields[name] = v
+		m[name] = v
 	}
 	return m
 }
 
 func (m jsonFields) set(name string, v any, present bool) {
 	if present {
-		m.fields[name] = v
+		m[name] = v
 	}
 }
-
-func (m jsonFields) marshal() ([]byte, error) { return json.Marshal(m.fields) }

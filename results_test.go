@@ -69,6 +69,16 @@ func TestScribeWithoutAnID(t *testing.T) {
 	})
 }
 
+// A null in a queue is no result, and no error.
+func TestNullIsNoResult(t *testing.T) {
+	var stored struct {
+		T ambient.Transcription
+		S ambient.Scribe
+	}
+	require.NoError(t, json.Unmarshal([]byte(`{"T": null, "S": null}`), &stored))
+	assert.Zero(t, stored.T.ID+stored.S.ID)
+}
+
 // A number of an id's length goes through a queue unchanged, which float64 would not
 // let it.
 func TestRequestsKeepTheirNumbers(t *testing.T) {

@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -41,19 +42,12 @@ const (
 )
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
-	orDefault(&p.MaxAttempts, 4)
-	orDefault(&p.BaseDelay, 500*time.Millisecond)
-	orDefault(&p.MaxDelay, 30*time.Second)
-	orDefault(&p.MaxServerDelay, 2*time.Minute)
-	orDefault(&p.MaxLimitWait, 15*time.Minute)
+	p.MaxAttempts = cmp.Or(p.MaxAttempts, 4)
+	p.BaseDelay = cmp.Or(p.BaseDelay, 500*time.Millisecond)
+	p.MaxDelay = cmp.Or(p.MaxDelay, 30*time.Second)
+	p.MaxServerDelay = cmp.Or(p.MaxServerDelay, 2*time.Minute)
+	p.MaxLimitWait = cmp.Or(p.MaxLimitWait, 15*time.Minute)
 	return p
-}
-
-func orDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // A verdict is what follows from an attempt.
@@ -277,11 +271,7 @@ func (p RetryPolicy) backoff(tries int) time.Duration {
 
 // settle pays back what the call's retries cost once it has succeeded.
 func (c *call) settle() {
-	switch {
-	case c.err != nil:
-	case c.spent > 0:
-		c.quota.give(c.spent)
-	default:
-		c.quota.give(1)
+	if c.err == nil {
+		c.quota.give(max(c.spent, 1))
 	}
 }

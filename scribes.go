@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -98,7 +99,6 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 		}
 		u.form.Field("template_ids", strconv.FormatInt(id, 10))
 	}
-	u.audio("audio_files", r.Audio...)
 	for i, t := range r.Transcripts {
 		if t == "" {
 			return nil, refuse("transcripts", fmt.Sprintf("transcript %d is empty", i+1))
@@ -106,6 +106,7 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 		u.form.Field("transcripts", t)
 	}
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
+	u.audio("audio_files", r.Audio...)
 	return submitScribe(ctx, u, 0)
 }
 
@@ -241,7 +242,7 @@ func (s Scribe) MarshalJSON() ([]byte, error) {
 	m.set("status", s.Status, s.Status != "")
 	m.set("submitted_at", s.SubmittedAt, !s.SubmittedAt.IsZero())
 	m.set(submissionKey, s.Submission, s.Submission != nil)
-	return m.marshal()
+	return json.Marshal(m)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, or an answer of the API.
@@ -276,11 +277,11 @@ func (r ScribeRequest) String() string {
 }
 
 func (s ScribeSubmission) String() string {
-	return fmt.Sprintf("ScribeSubmission(id %d, %s, possible duplicate %t)", s.ID, orNone(mask.Text(string(s.Status))), s.duplicate)
+	return fmt.Sprintf("ScribeSubmission(id %d, %s, possible duplicate %t)", s.ID, cmp.Or(mask.Text(string(s.Status)), "none"), s.duplicate)
 }
 
 func (s Scribe) String() string {
-	return fmt.Sprintf("Scribe(id %d, %s, %d more fields)", s.ID, orNone(mask.Text(string(s.Status))), len(s.Extra))
+	return fmt.Sprintf("Scribe(id %d, %s, %d more fields)", s.ID, cmp.Or(mask.Text(string(s.Status)), "none"), len(s.Extra))
 }
 
 func (r ScribeRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }

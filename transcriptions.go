@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -94,8 +95,8 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 		return nil, refuse("request", "is nil")
 	}
 	u := s.core.newUpload(ctx, "/transcribe", opts)
-	u.audio("audio_file", r.Audio)
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
+	u.audio("audio_file", r.Audio)
 	var sub TranscriptionSubmission
 	var err error
 	if sub.Call, err = u.submit(ctx, sub.accept); err != nil {
@@ -221,7 +222,7 @@ func (t Transcription) MarshalJSON() ([]byte, error) {
 	m.set("workflow_id", t.WorkflowID, t.WorkflowID != 0)
 	m.set("error_message", t.ErrorMessage, t.ErrorMessage != "")
 	m.set(submissionKey, t.Submission, t.Submission != nil)
-	return m.marshal()
+	return json.Marshal(m)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, or an answer of the API.
@@ -268,7 +269,7 @@ func (s TranscriptionSubmission) String() string {
 }
 
 func (t Transcription) String() string {
-	return fmt.Sprintf("Transcription(id %d, %s, %d bytes of text, %d more fields)", t.ID, orNone(mask.Text(string(t.Status))), len(t.RawText), len(t.Extra))
+	return fmt.Sprintf("Transcription(id %d, %s, %d bytes of text, %d more fields)", t.ID, cmp.Or(mask.Text(string(t.Status)), "none"), len(t.RawText), len(t.Extra))
 }
 
 func (r TranscriptionRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }

@@ -27,7 +27,12 @@ func (c *core) newUpload(ctx context.Context, route string, opts []CallOption, i
 	return &upload{call: call, form: form.NewBuilder()}
 }
 
+// audio adds the recordings, after all else: a reader of which some bytes were read
+// cannot be given to another call.
 func (u *upload) audio(field string, audio ...Audio) {
+	if u.err != nil {
+		return
+	}
 	for _, a := range audio {
 		u.n++
 		part, warning, err := u.look(field, a)
@@ -45,27 +50,27 @@ func (u *upload) audio(field string, audio ...Audio) {
 // look makes the audio a part. Its first bytes are read, for which a source may
 // block for ever: the call ends with its context, the goroutine with the Read.
 func (u *upload) look(field string, a Audio) (part form.File, warning string, err error) {
-	looked, n := make(chan struct{}), u.n
-	var p form.File
-	var w string
-	var e error
-	go func() {
-		defer close(looked)
-		p, w, e = a.part(field, n)
-	}()
-	select {
-	case <-looked:
-		return p, w, e
-	case <-u.call.ctx.Done():
+	type found struct {
+		part    form.File
+		warning string
+		err     error
+	}
+	n := u.n
+	f, err := await(u.call.ctx, func() (f found) {
+		f.part, f.warning, f.err = a.part(field, n)
+		return f
+	})
+	switch {
+	case err == nil:
+		return f.part, f.warning, f.err
+	case u.call.ctx.Err() != nil:
 		return part, "", u.call.interrupted()
 	}
+	return part, "", &RequestError{Field: field, Problem: "the audio cannot be read: " + err.Error(), cause: err}
 }
 
 // patient adds the fields that say whose visit it was.
 func (u *upload) patient(name string, dateOfService time.Time, additional any) {
-	if u.err != nil {
-		return
-	}
 	if name != "" {
 		u.form.Field("patient_name", name)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/limits"
@@ -79,6 +80,7 @@ type watch struct {
 	polls     int
 	failures  int           // in a row
 	status    string        // last seen
+	unknown   []string      // statuses that were reported
 	lastTook  time.Duration // of the last poll
 }
 
@@ -91,7 +93,9 @@ func (w *waiter[T]) wait(ctx context.Context, id int64) (T, error) {
 // waitNew waits for a job that was just submitted, perhaps twice.
 func (w *waiter[T]) waitNew(ctx context.Context, id int64, duplicate bool) (T, error) {
 	now := time.Now()
-	return w.follow(ctx, &watch{id: id, isNew: true, duplicate: duplicate, started: now, due: now.Add(w.min)})
+	k := &watch{id: id, isNew: true, duplicate: duplicate, started: now, due: now.Add(w.min)}
+	k.trim(ctx)
+	return w.follow(ctx, k)
 }
 
 func (w *waiter[T]) follow(ctx context.Context, k *watch) (T, error) {
@@ -144,7 +148,7 @@ func (w *waiter[T]) take(ctx context.Context, k *watch, job T, err error) (T, er
 		k.due = w.next(age(state, k))
 	} else {
 		k.failures++
-		if !w.transient(ctx, k, err) {
+		if !k.transient(ctx, err) {
 			w.tell(k, 0, err)
 			return none, k.ended(err), true
 		}
@@ -153,8 +157,8 @@ func (w *waiter[T]) take(ctx context.Context, k *watch, job T, err error) (T, er
 		}
 		k.due = w.next(time.Since(k.started))
 	}
-	if wish := time.Now().Add(asked); wish.After(k.due) {
-		k.due = wish
+	if asked > 0 {
+		k.due = time.Now().Add(max(asked, w.min))
 	}
 	if !k.trim(ctx) {
 		w.tell(k, 0, err)
@@ -195,17 +199,16 @@ func askedFor(l limits.Info) time.Duration {
 }
 
 // transient reports whether the wait goes on after a failed poll.
-func (w *waiter[T]) transient(ctx context.Context, k *watch, err error) bool {
+func (k *watch) transient(ctx context.Context, err error) bool {
+	_, limited := errors.AsType[*RateLimitError](err)
+	_, missing := errors.AsType[*NotFoundError](err)
 	switch {
 	case ctx.Err() != nil, k.failures >= maxFailures:
 		return false
-	case errors.Is(err, context.DeadlineExceeded): // a rate limit that outlasts the context
-		_, limited := errors.AsType[*RateLimitError](err)
-		return !limited
-	case k.isNew && time.Since(k.started) < newJob:
-		if _, ok := errors.AsType[*NotFoundError](err); ok {
-			return true
-		}
+	case errors.Is(err, context.DeadlineExceeded):
+		return !limited // a rate limit that outlasts the context
+	case missing && k.isNew && time.Since(k.started) < newJob:
+		return true
 	}
 	return Retryable(err)
 }
@@ -227,9 +230,10 @@ func (k *watch) trim(ctx context.Context) bool {
 	return true
 }
 
-// noteStatus remembers the status and tells of an unknown one, once.
+// noteStatus remembers the status and tells of each unknown one, once.
 func (w *waiter[T]) noteStatus(k *watch, state jobState) {
-	if !state.known && state.status != k.status {
+	if !state.known && !slices.Contains(k.unknown, state.status) {
+		k.unknown = append(k.unknown, state.status)
 		w.core.emit(Event{Kind: EventUnknownStatus, ID: k.id, Status: mask.Text(state.status)})
 	}
 	k.status = state.status

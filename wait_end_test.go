@@ -158,6 +158,17 @@ func TestLastPollFitsBeforeTheDeadline(t *testing.T) {
 	}
 }
 
+// The first interval after a submit is trimmed too.
+func TestFirstPollFitsBeforeTheDeadline(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) { // a job takes 3 s
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		tr, err := newClient(t, srv).Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{Audio: visit()}, ambient.WithPollInterval(time.Minute, time.Minute))
+		require.NoError(t, err)
+		assert.True(t, tr.Done())
+	})
+}
+
 var errClosing = errors.New("the clinic closes")
 
 // When the context ends, the wait does, wherever it is; the error is the

@@ -49,6 +49,9 @@ func TestRetryAfterOfAPoll(t *testing.T) {
 	going := func(retryAfter string) ambienttest.Fault {
 		return ambienttest.Fault{Status: 200, Header: http.Header{"Retry-After": {retryAfter}}, Body: `{"id": 101, "task_status": "STT_PROCESSING"}`}
 	}
+	old := func(retryAfter string) ambienttest.Fault {
+		return ambienttest.Fault{Status: 200, Header: http.Header{"Retry-After": {retryAfter}}, Body: `{"id": 101, "task_status": "STT_PROCESSING", "created_at": "1999-12-31T23:00:00Z"}`}
+	}
 	for _, c := range []struct {
 		name        string
 		fault       ambienttest.Fault
@@ -56,6 +59,7 @@ func TestRetryAfterOfAPoll(t *testing.T) {
 	}{
 		{"goes on", going("30"), 30 * time.Second, 30 * time.Second},
 		{"goes on, shorter than the interval", going("0"), time.Second, 1100 * time.Millisecond},
+		{"goes on, shorter than an old job's interval", old("7"), 7 * time.Second, 7 * time.Second},
 		{"goes on, for ever", going("999999999"), 15 * time.Minute, 15 * time.Minute},
 		{"503", ambienttest.RetryAfter(503, "40"), 40 * time.Second, 40 * time.Second},
 		{"429 in its place is waited for in the call", ambienttest.RetryAfter(429, "40"), 40 * time.Second, 40 * time.Second},
@@ -173,6 +177,7 @@ func TestUnknownStatus(t *testing.T) {
 		client := newClient(t, srv, ambient.WithObserver(told.observe))
 		id := submitLife(t, srv, client,
 			ambienttest.Step{Status: "STT_PENDING", For: time.Minute}, ambienttest.Step{Status: secret, For: time.Minute},
+			ambienttest.Step{Status: "STT_PROCESSING", For: time.Minute}, ambienttest.Step{Status: "STT_PENDING", For: time.Minute},
 			ambienttest.Step{Status: "STT_COMPLETED"})
 		var seen []string
 		_, err := client.Transcriptions.Wait(t.Context(), id, ambient.WithOnPoll(func(e ambient.PollEvent) { seen = append(seen, e.Status) }))

@@ -60,6 +60,8 @@ type polled[T job] struct {
 	job   T
 	err   error
 	info  CallInfo
+
+	panicked any // of a function of the caller
 }
 
 // start starts the polls that are due.
@@ -68,8 +70,12 @@ func (a *allWaiter[T]) start(ctx context.Context) {
 		k := heap.Pop(&a.due).(*watch)
 		a.inFlight++
 		go func() {
-			job, info, err := a.poll(ctx, k)
-			a.polled <- polled[T]{k, job, err, info}
+			p := polled[T]{watch: k, err: errEnded}
+			defer func() {
+				p.panicked = recover()
+				a.polled <- p
+			}()
+			p.job, p.info, p.err = a.poll(ctx, k)
 		}()
 	}
 }
@@ -94,6 +100,9 @@ func (a *allWaiter[T]) next(ctx context.Context) (p polled[T], ok bool) {
 
 // settle takes a poll in. A job that goes on is put back into the heap.
 func (a *allWaiter[T]) settle(ctx context.Context, p polled[T]) (T, error, bool) {
+	if p.panicked != nil {
+		panic(p.panicked) // where the caller can recover, as from Wait
+	}
 	if a.info != nil {
 		*a.info = p.info
 	}

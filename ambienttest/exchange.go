@@ -57,7 +57,7 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request) *exchange {
 	e.record = &Request{
 		Method: r.Method, Route: e.route.name, Path: r.URL.Path, ID: number,
 		Host: r.Host, Header: r.Header.Clone(), Proto: r.Proto, Time: time.Now(),
-		Complete: r.Body == http.NoBody,
+		Complete: r.ContentLength == 0,
 	}
 	if c, ok := r.Context().Value(connectionKey{}).(connection); ok {
 		e.conn, e.record.Conn = c.Conn, c.number

@@ -72,7 +72,7 @@ func (e *exchange) recordBody(got Request, m *meter) {
 	rec := e.record
 	rec.Fields, rec.Files, rec.Raw, rec.Complete = got.Fields, got.Files, got.Raw, got.Complete
 	rec.BodySize = m.size
-	if e.r.Body != http.NoBody {
+	if e.r.ContentLength != 0 {
 		rec.BodySHA256 = hex.EncodeToString(m.hash.Sum(nil))
 	}
 }

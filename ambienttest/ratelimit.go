@@ -1,6 +1,7 @@
 package ambienttest
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -80,8 +81,8 @@ func (l *limiter) takeToken(now time.Time) verdict {
 	if l.Burst <= 0 {
 		l.Burst = l.Limit
 	}
-	interval := l.Window / time.Duration(l.Limit)
-	capacity := interval * time.Duration(l.Burst)
+	interval := max(l.Window/time.Duration(l.Limit), 1)
+	capacity := interval * min(time.Duration(l.Burst), math.MaxInt64/4/interval)
 	if l.full.Before(now) {
 		l.full = now
 	}

@@ -18,6 +18,8 @@ func TestAlgorithms(t *testing.T) {
 		{"fixed window of the default second", RateLimit{Limit: 1}, ".x1.x"},
 		{"token bucket", RateLimit{Algorithm: TokenBucket, Limit: 2, Window: 10 * time.Second}, "..x4x1.x5.x99..x"},
 		{"token bucket with a burst", RateLimit{Algorithm: TokenBucket, Limit: 10, Window: 10 * time.Second, Burst: 1}, ".x1.x9.x"},
+		{"token bucket of more than one a nanosecond", RateLimit{Algorithm: TokenBucket, Limit: 2_000_000_000}, "..."},
+		{"token bucket with room for years", RateLimit{Algorithm: TokenBucket, Limit: 1, Window: 24 * time.Hour, Burst: 200_000}, "..."},
 		{"sliding log", RateLimit{Algorithm: SlidingLog, Limit: 2, Window: 10 * time.Second}, ".5.x4x1.x4x1.x"},
 	} {
 		t.Run(a.name, func(t *testing.T) {

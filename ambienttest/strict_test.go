@@ -166,3 +166,15 @@ func TestAssertions(t *testing.T) {
 	}
 	want(t, "errors", len(tb.errors), 6)
 }
+
+// A request that has no body is complete, whatever the protocol.
+func TestRequestsWithoutABody(t *testing.T) {
+	eachServer(t, func(t *testing.T, srv *Server) {
+		c := &caller{t: t, srv: srv}
+		want(t, "status", c.get("/transcribe/7").status, 401)
+		r := srv.Requests()[0]
+		want(t, "complete", r.Complete, true)
+		want(t, "digest", r.BodySHA256, "")
+		srv.AssertCount(t, "*", 1)
+	})
+}

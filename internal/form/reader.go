@@ -82,7 +82,9 @@ func (r *reader) readFile(p []byte, f *File) int {
 		return 0
 	}
 	r.offset += int64(n)
-	if r.empty++; n > 0 || err != nil {
+	if n == 0 && err == nil {
+		r.empty++
+	} else {
 		r.empty = 0
 	}
 	switch {

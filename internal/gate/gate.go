@@ -245,14 +245,14 @@ func (g *Gate) wake() {
 	g.dispatch(time.Now())
 }
 
-// Enter waits for a ticket: until ctx ends, or for max at most if that is not
+// Enter waits for a ticket: until ctx ends, or for patience at most if that is not
 // negative, or not at all for time to pass if it is. order keeps a call's place in
 // the line from one request to the next: it is 0 at first and then what Enter
 // made it.
 //
 // The error is ctx's or a *TooLongError, and that at once when it is known
 // that the gate stays closed for longer.
-func (g *Gate) Enter(ctx context.Context, max time.Duration, order *uint64) (Ticket, error) {
+func (g *Gate) Enter(ctx context.Context, patience time.Duration, order *uint64) (Ticket, error) {
 	g.mu.Lock()
 	if *order == 0 {
 		g.arrivals++
@@ -265,7 +265,7 @@ func (g *Gate) Enter(ctx context.Context, max time.Duration, order *uint64) (Tic
 		g.unlock()
 		return t, nil
 	}
-	w := newWaiter(ctx, max, *order, now)
+	w := newWaiter(ctx, patience, *order, now)
 	if err := w.outlast(opens); err != nil {
 		g.unlock()
 		return Ticket{}, err

@@ -34,10 +34,10 @@ type waiter struct {
 	err     error
 }
 
-func newWaiter(ctx context.Context, max time.Duration, order uint64, now time.Time) *waiter {
-	w := &waiter{order: order, patient: max >= 0, verdict: make(chan struct{})}
+func newWaiter(ctx context.Context, patience time.Duration, order uint64, now time.Time) *waiter {
+	w := &waiter{order: order, patient: patience >= 0, verdict: make(chan struct{})}
 	if w.patient {
-		w.latest = now.Add(max)
+		w.latest = now.Add(patience)
 	}
 	if d, ok := ctx.Deadline(); ok && (!w.patient || d.Before(w.latest)) {
 		w.latest, w.deadline = d, true

@@ -16,16 +16,11 @@ import (
 
 // Info is what a response says about the rate limit.
 type Info struct {
-	Limit     int64         // -1 when unknown
-	Remaining int64         // -1 when unknown
-	Reset     time.Time     // when Remaining is full again; zero when unknown
-	Window    time.Duration // length of the quota's window; 0 when unknown
-
+	Limit      int64     // -1 when unknown
+	Remaining  int64     // -1 when unknown
+	Reset      time.Time // when Remaining is full again; zero when unknown
 	RetryAfter time.Time // zero without the header
 }
-
-// Known reports whether the response says anything at all.
-func (i Info) Known() bool { return i != Info{Limit: -1, Remaining: -1} }
 
 // Until is when a refused request may be tried again: Retry-After, unless a
 // Reset within a second before it is more exact; else Reset. Zero when unknown.

@@ -13,7 +13,6 @@ type policy struct {
 	limit, remaining int64 // -1 when unknown
 	reset            float64
 	hasReset         bool
-	window           time.Duration
 }
 
 // readStructured reads RateLimit and RateLimit-Policy. Of several policies the
@@ -35,7 +34,7 @@ func readStructured(h http.Header, c clock, info *Info) {
 		for name, params := range members(value) {
 			p := stateOf(params)
 			if declared, ok := named[name]; ok {
-				p.limit, p.window = declared.limit, declared.window
+				p.limit = declared.limit
 			}
 			binding = tighter(binding, &p)
 		}
@@ -43,12 +42,12 @@ func readStructured(h http.Header, c clock, info *Info) {
 	if binding == nil {
 		if len(named) == 1 { // a policy alone still tells the limit
 			for _, p := range named {
-				info.Limit, info.Window = p.limit, p.window
+				info.Limit = p.limit
 			}
 		}
 		return
 	}
-	info.Limit, info.Remaining, info.Window = binding.limit, binding.remaining, binding.window
+	info.Limit, info.Remaining = binding.limit, binding.remaining
 	if binding.hasReset {
 		info.Reset = c.number(binding.reset, time.Second)
 	}
@@ -80,15 +79,12 @@ func stateOf(params map[string]string) policy {
 	return p
 }
 
-// policyOf reads the parameters of a RateLimit-Policy member: q and w. In older
+// policyOf reads the parameters of a RateLimit-Policy member: q. In older
 // drafts the quota is the member itself.
 func policyOf(name string, params map[string]string) policy {
 	p := policy{limit: number(params["q"]), remaining: -1}
 	if p.limit < 0 {
 		p.limit = number(name)
-	}
-	if w, ok := seconds(params["w"]); ok {
-		p.window = time.Duration(min(w*float64(time.Second), float64(maxSpan)))
 	}
 	return p
 }

@@ -187,14 +187,13 @@ func (m *meter) Read(p []byte) (int, error) {
 		return 0, errOver
 	}
 	x.sent += int64(n)
-	switch done := err == io.EOF || x.sent == x.length; {
-	case done && !x.complete && !x.answered:
-		x.complete = true
-		x.guard.awaitResponse()
-	case done:
-		x.complete = true
-	default:
+	if err != io.EOF && x.sent != x.length {
 		x.guard.touch()
+	} else {
+		if !x.complete && !x.answered {
+			x.guard.awaitResponse()
+		}
+		x.complete = true
 	}
 	if err != nil && err != io.EOF && !m.closed {
 		x.failed, x.complete = err, false

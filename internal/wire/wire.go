@@ -146,7 +146,9 @@ func (x *exchange) read(resp *http.Response, limit int) ([]byte, error) {
 		}
 		n, err := resp.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if empty++; n > 0 || err != nil {
+		if n == 0 && err == nil {
+			empty++
+		} else {
 			empty = 0
 			x.guard.touch()
 		}
