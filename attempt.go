@@ -57,7 +57,7 @@ type Attempt struct {
 
 // keep adds an attempt to the call's record.
 func (c *call) keep(r wire.Report, start time.Time) {
-	c.answered = r.Header
+	c.lastHeader = r.Header
 	a := Attempt{
 		Start: start, Duration: time.Since(start), StatusCode: r.Status, Err: scrub.Error(r.Err), Wait: c.waited,
 		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeTaken: c.mayHaveTaken(r), repeated: c.submit && r.Repeated,
@@ -79,7 +79,7 @@ type CallInfo struct {
 }
 
 func (c *call) callInfo() CallInfo {
-	info := CallInfo{RequestID: requestID(c.answered), Header: c.answered, Attempts: c.attempts}
+	info := CallInfo{RequestID: requestID(c.lastHeader), Header: c.lastHeader, Attempts: c.attempts}
 	if l := c.limits; l.Limit >= 0 || l.Remaining >= 0 || !l.Reset.IsZero() {
 		info.RateLimit = &RateLimit{Limit: l.Limit, Remaining: l.Remaining, ResetAt: l.Reset}
 	}

@@ -33,17 +33,17 @@ type call struct {
 	accept      func(answer) (problem string) // takes a 2xx answer, or says why not
 	gate        *gate.Gate
 
-	place     uint64        // in the gate's line
-	ticket    gate.Ticket   // of its turn to send
-	inTurn    bool          // from takeTurn to endTurn
-	limitLeft time.Duration // how long it may still wait for the rate limit
-	waited    time.Duration // since the last attempt
-	renewed   Token         // the token that was refused, after that happened
-	noExpect  bool          // the server does not know Expect: 100-continue
-	limits    limits.Info   // what the last answer said of the rate limit
-	answered  http.Header   // the last answer's header
-	retries                 // the state of retry.go
-	err       error         // what the last attempt met
+	order        uint64        // in the gate's line
+	ticket       gate.Ticket   // of its turn to send
+	inTurn       bool          // from takeTurn to endTurn
+	limitLeft    time.Duration // how long it may still wait for the rate limit
+	waited       time.Duration // since the last attempt
+	refusedToken Token         // the token that was refused, after that happened
+	noExpect     bool          // the server does not know Expect: 100-continue
+	limits       limits.Info   // what the last answer said of the rate limit
+	lastHeader   http.Header   // of the last answer
+	retries                    // the state of retry.go
+	err          error         // what the last attempt met
 }
 
 // An answer is a response read in full.
@@ -71,7 +71,7 @@ func idempotent(method string) bool {
 	return false
 }
 
-func (c *core) url(path string) *url.URL {
+func (c *core) urlOf(path string) *url.URL {
 	u := *c.base
 	u.Path += path
 	return &u
@@ -82,7 +82,7 @@ func (c *core) url(path string) *url.URL {
 func (c *call) run(ctx context.Context) error {
 	c.ctx, c.limitLeft = ctx, c.retry.MaxLimitWait
 	if c.url == nil {
-		c.url = c.core.url(c.route)
+		c.url = c.urlOf(c.route)
 	}
 	if c.body != nil && c.body.Once() {
 		c.freshToken()
@@ -125,7 +125,7 @@ func (c *call) attempt(req *http.Request) (verdict, error) {
 		switch verdict {
 		case renewToken:
 			c.tokens.Invalidate(token)
-			c.renewed = token
+			c.refusedToken = token
 		case dropExpect:
 			c.noExpect = true
 		case waitForLimit:
@@ -156,7 +156,7 @@ func (c *call) token() (Token, error) {
 	}
 	token, err := c.tokens.Token(c.ctx)
 	switch {
-	case err == nil && c.renewed.Value() != "" && token.Value() == c.renewed.Value():
+	case err == nil && c.refusedToken.Value() != "" && token.Value() == c.refusedToken.Value():
 		return Token{}, c.err
 	case err == nil && token.Value() != "":
 		return token, nil
@@ -237,7 +237,7 @@ func (a attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if c.verdict, c.err = c.attempt(req); c.err != nil {
 		return nil, c.err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: c.answered, Body: http.NoBody, Request: req}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: c.lastHeader, Body: http.NoBody, Request: req}, nil
 }
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -49,7 +49,7 @@ type core struct {
 	http      http.Client // never used to follow redirects
 	transport http.RoundTripper
 	header    hidden[http.Header] // may hold a key for a gateway
-	bounds    wire.Limits
+	bounds    wire.Bounds
 	retry     RetryPolicy
 	quota     *quota
 	limiter   Limiter
@@ -67,7 +67,7 @@ type core struct {
 func NewClient(opts ...Option) (*Client, error) {
 	c := &core{
 		header: hide(http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}),
-		bounds: wire.Limits{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
+		bounds: wire.Bounds{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
 		retry:  RetryPolicy{}.withDefaults(),
 		quota:  newQuota(),
 	}
@@ -143,7 +143,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 		return refuse("method", "must be an HTTP method such as GET")
 	}
 	call := c.core.newCall(method, mask.Path(u.Path), opts)
-	call.url = c.core.url(u.Path)
+	call.url = c.core.urlOf(u.Path)
 	call.url.RawPath, call.url.RawQuery = c.core.base.EscapedPath()+u.EscapedPath(), u.RawQuery
 	if body != nil {
 		b, err := json.Marshal(body)

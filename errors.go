@@ -100,25 +100,6 @@ func (e *APIError) asError() error {
 	return e
 }
 
-// round tells a duration in two or three digits: 1.2s, 1m, 1h30m.
-func round(d time.Duration) string {
-	switch {
-	case d > 10*time.Second:
-		d = d.Round(time.Second)
-	case d > time.Second:
-		d = d.Round(100 * time.Millisecond)
-	default:
-		d = d.Round(time.Millisecond)
-	}
-	s := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = s[:len(s)-2]
-		}
-	}
-	return s
-}
-
 // newAPIError reads an error answer and gives it its type.
 func newAPIError(r *record, status int, header http.Header, body []byte, now time.Time, retryAfter time.Duration) *APIError {
 	e := &APIError{
@@ -178,15 +159,15 @@ func Retryable(err error) bool {
 // It is true of a WaitError too, whose job is known: match that first.
 func MaybeSubmitted(err error) bool {
 	for err := range tree(err) {
-		if wait, ok := err.(*WaitError); ok && wait != nil || recordIn(err).maybeSubmitted() {
+		if wait, ok := err.(*WaitError); ok && wait != nil || recordOf(err).maybeSubmitted() {
 			return true
 		}
 	}
 	return false
 }
 
-// recordIn is the record of the call that err itself is of, nil without one.
-func recordIn(err error) (r *record) {
+// recordOf is the record of the call that err itself is of, nil without one.
+func recordOf(err error) (r *record) {
 	switch e := err.(type) {
 	case *APIError:
 		if e != nil {

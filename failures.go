@@ -285,38 +285,6 @@ func (e *interruptedError) Unwrap() []error {
 func (e *interruptedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
 func (e *interruptedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
-// ownText prints an error of this package as it is and any other in safe words.
-func ownText(err error) string {
-	if isOwn(err) {
-		return err.Error()
-	}
-	return scrub.Text(err)
-}
-
-// innerText is ownText inside of another error's.
-func innerText(err error) string { return strings.TrimPrefix(ownText(err), "ambient: ") }
-
-// isOwn reports whether err is of this package, so that its text is safe. It is
-// a list, because no method tells: others embed our types and change the text.
-func isOwn(err error) bool {
-	switch err.(type) {
-	case *APIError, *BadRequestError, *UnauthorizedError, *ForbiddenError, *NotFoundError, *ConflictError, *ValidationError,
-		*RateLimitError, *InternalServerError, *BadGatewayError, *ServiceUnavailableError, *GatewayTimeoutError,
-		*NetworkError, *DecodeError, *RequestError, *AudioError, *WaitError, *interruptedError, *contextEnd,
-		*TranscriptionFailedError, *TranscriptionIncompleteError, *ScribeFailedError:
-		return true
-	}
-	return false
-}
-
-// safe returns an error of this package as it is and any other scrubbed.
-func safe(err error) error {
-	if isOwn(err) {
-		return err
-	}
-	return scrub.Error(err)
-}
-
 // A contextEnd is a context's error together with its cause.
 type contextEnd struct{ err, cause error }
 

@@ -1,6 +1,12 @@
 package ambient
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/scrub"
+)
 
 // formatText prints a safe text under any verb. Without a Format method of
 // their own, values are printed field by field by verbs such as %d and %#v.
@@ -22,6 +28,57 @@ func formatText(s fmt.State, verb rune, text string) {
 	default:
 		fmt.Fprintf(s, "%"+string(verb), text)
 	}
+}
+
+// ownText prints an error of this package as it is and any other in safe words.
+func ownText(err error) string {
+	if isOwn(err) {
+		return err.Error()
+	}
+	return scrub.Text(err)
+}
+
+// innerText is ownText inside of another error's.
+func innerText(err error) string { return strings.TrimPrefix(ownText(err), "ambient: ") }
+
+// isOwn reports whether err is of this package, so that its text is safe. It is
+// a list, because no method tells: others embed our types and change the text.
+func isOwn(err error) bool {
+	switch err.(type) {
+	case *APIError, *BadRequestError, *UnauthorizedError, *ForbiddenError, *NotFoundError, *ConflictError, *ValidationError,
+		*RateLimitError, *InternalServerError, *BadGatewayError, *ServiceUnavailableError, *GatewayTimeoutError,
+		*NetworkError, *DecodeError, *RequestError, *AudioError, *WaitError, *interruptedError, *contextEnd,
+		*TranscriptionFailedError, *TranscriptionIncompleteError, *ScribeFailedError:
+		return true
+	}
+	return false
+}
+
+// safe returns an error of this package as it is and any other scrubbed.
+func safe(err error) error {
+	if isOwn(err) {
+		return err
+	}
+	return scrub.Error(err)
+}
+
+// round tells a duration in two or three digits: 1.2s, 1m, 1h30m.
+func round(d time.Duration) string {
+	switch {
+	case d > 10*time.Second:
+		d = d.Round(time.Second)
+	case d > time.Second:
+		d = d.Round(100 * time.Millisecond)
+	default:
+		d = d.Round(time.Millisecond)
+	}
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 // A client and its services hold headers and credentials, into which fmt looks

@@ -28,7 +28,7 @@ func (c *call) takeTurn() error {
 		start = c.countWait(start)
 	}
 	var err error
-	c.ticket, err = c.gate.Enter(c.ctx, c.limitLeft, &c.place)
+	c.ticket, err = c.gate.Enter(c.ctx, c.limitLeft, &c.order)
 	c.inTurn = err == nil
 	c.countWait(start)
 	if tooLong, ok := errors.AsType[*gate.TooLongError](err); ok {

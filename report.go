@@ -29,7 +29,7 @@ func SupportReport(err error) string {
 	if api, ok := errors.AsType[*APIError](err); ok && api != nil && api.record != nil {
 		reportAnswer(&b, api)
 	}
-	if r := recordOf(err); r != nil {
+	if r := findRecord(err); r != nil {
 		reportRequest(&b, r)
 	}
 	fmt.Fprintf(&b, "SDK:        %s\n", userAgent)
@@ -115,10 +115,10 @@ func reportRequest(b *strings.Builder, r *record) {
 	fmt.Fprintf(b, "May have been submitted: %t\n", r.maybeSubmitted())
 }
 
-// recordOf finds the record of the call in an error of any type.
-func recordOf(err error) *record {
+// findRecord finds the record of the call in an error of any type.
+func findRecord(err error) *record {
 	for e := range tree(err) {
-		if r := recordIn(e); r != nil {
+		if r := recordOf(e); r != nil {
 			return r
 		}
 	}

@@ -73,6 +73,15 @@ func takeTime(dst *time.Time, v json.RawMessage) bool {
 	return true
 }
 
+// submissionJSON is the JSON form of both kinds of submission.
+type submissionJSON struct {
+	TranscriptionID   int64        `json:"transcription_id,omitempty"`
+	ScribeID          int64        `json:"scribe_id,omitempty"`
+	Status            ScribeStatus `json:"status,omitempty"`
+	SubmittedAt       time.Time    `json:"submitted_at,omitzero"`
+	PossibleDuplicate bool         `json:"possible_duplicate,omitempty"`
+}
+
 // takeSubmission takes what a submission marshals to.
 func takeSubmission[S any](dst **S, v json.RawMessage) bool {
 	var sub *S

@@ -91,7 +91,7 @@ func (c *call) judge(r wire.Report) (verdict, error) {
 func (c *call) judgeStatus(r wire.Report) verdict {
 	switch r.Status {
 	case http.StatusUnauthorized:
-		if c.gate != c.tokenGate && c.renewed.Value() == "" {
+		if c.gate != c.tokenGate && c.refusedToken.Value() == "" {
 			return renewToken
 		}
 	case http.StatusTooManyRequests:

@@ -231,15 +231,6 @@ func (t *Transcription) UnmarshalJSON(b []byte) error {
 	return unmarshalResult(b, t.parse)
 }
 
-// submissionJSON is the JSON form of both kinds of submission.
-type submissionJSON struct {
-	TranscriptionID   int64        `json:"transcription_id,omitempty"`
-	ScribeID          int64        `json:"scribe_id,omitempty"`
-	Status            ScribeStatus `json:"status,omitempty"`
-	SubmittedAt       time.Time    `json:"submitted_at,omitzero"`
-	PossibleDuplicate bool         `json:"possible_duplicate,omitempty"`
-}
-
 func (s TranscriptionSubmission) MarshalJSON() ([]byte, error) {
 	return json.Marshal(submissionJSON{TranscriptionID: s.ID, SubmittedAt: s.SubmittedAt, PossibleDuplicate: s.duplicate})
 }

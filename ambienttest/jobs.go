@@ -19,6 +19,27 @@ type jobs struct {
 	scribes        scripts
 }
 
+// job is a transcription or a scribe.
+type job struct {
+	id      int64
+	created time.Time
+	begun   time.Time // when its present life began
+	life    []Step
+}
+
+// at is the step that a job is in, and when that step began.
+func (j *job) at(now time.Time) (Step, time.Time) {
+	start := j.begun
+	for _, st := range j.life[:len(j.life)-1] {
+		if end := start.Add(st.For); !now.Before(end) {
+			start = end
+			continue
+		}
+		return st, start
+	}
+	return j.life[len(j.life)-1], start
+}
+
 const (
 	transcriptionKind = "Transcription"
 	scribeKind        = "Scribe"

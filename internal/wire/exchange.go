@@ -16,7 +16,7 @@ type exchange struct {
 	progress  func(sent int64)
 	guard     guard
 	hooks     httptrace.ClientTrace
-	wholeOnce bool // of Limits
+	wholeOnce bool // of Bounds
 
 	mu       sync.Mutex
 	traced   bool // the transport reports its connections

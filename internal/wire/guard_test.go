@@ -20,7 +20,7 @@ import (
 // TestGuards: each phase of an exchange is cut by its own bound, and only when
 // nothing moves.
 func TestGuards(t *testing.T) {
-	l := wire.Limits{Stall: time.Minute, Response: 5 * time.Minute, ErrorBody: 1000, SuccessBody: 1000}
+	l := wire.Bounds{Stall: time.Minute, Response: 5 * time.Minute, ErrorBody: 1000, SuccessBody: 1000}
 	whole := func(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 	untilCut := func(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
@@ -29,7 +29,7 @@ func TestGuards(t *testing.T) {
 	firstByte := func(r *http.Request) { httptrace.ContextClientTrace(r.Context()).GotFirstResponseByte() }
 	for _, c := range []struct {
 		name   string
-		limits wire.Limits
+		limits wire.Bounds
 		rt     transport
 		err    error
 		after  time.Duration
@@ -66,13 +66,13 @@ func TestGuards(t *testing.T) {
 			_, _ = io.CopyN(io.Discard, r.Body, 1000)
 			return respond(200, io.MultiReader(r.Body, untilDone{r.Context()})), nil // reads the request's EOF
 		}, wire.ErrStalled, time.Minute},
-		{"never to a response, which stops in its header", wire.Limits{Stall: time.Minute, Total: time.Hour}, func(r *http.Request) (*http.Response, error) {
+		{"never to a response, which stops in its header", wire.Bounds{Stall: time.Minute, Total: time.Hour}, func(r *http.Request) (*http.Response, error) {
 			whole(r)
 			firstByte(r)
 			return untilCut(r)
 		}, wire.ErrTotal, time.Hour},
-		{"in all", wire.Limits{Stall: time.Minute, Total: 10 * time.Second}, untilCut, wire.ErrTotal, 10 * time.Second},
-		{"never, so the total", wire.Limits{Total: 24 * time.Hour}, untilCut, wire.ErrTotal, 24 * time.Hour},
+		{"in all", wire.Bounds{Stall: time.Minute, Total: 10 * time.Second}, untilCut, wire.ErrTotal, 10 * time.Second},
+		{"never, so the total", wire.Bounds{Total: 24 * time.Hour}, untilCut, wire.ErrTotal, 24 * time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestTheCallersContextIsItsOwn(t *testing.T) {
 		r := wire.Send(ctx, transport(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, context.Cause(r.Context())
-		}), req, http.Header{}, nil, wire.Limits{Stall: time.Minute, Response: time.Minute, Total: time.Minute}, nil)
+		}), req, http.Header{}, nil, wire.Bounds{Stall: time.Minute, Response: time.Minute, Total: time.Minute}, nil)
 		assert.ErrorIs(t, r.Err, context.DeadlineExceeded)
 	})
 }
@@ -122,7 +122,7 @@ func TestNoGuardOutlivesItsExchange(t *testing.T) {
 			late = httptrace.ContextClientTrace(r.Context())
 			_, _ = io.Copy(io.Discard, r.Body)
 			return nil, errLost
-		}, body{content: "x"}, wire.Limits{Stall: time.Minute, Response: time.Minute})
+		}, body{content: "x"}, wire.Bounds{Stall: time.Minute, Response: time.Minute})
 		assert.Equal(t, errLost, r.Err)
 		late.GotFirstResponseByte()
 	})

@@ -27,8 +27,8 @@ type Body interface {
 	Once() bool // it can be opened only once
 }
 
-// Limits bound one exchange. Zero durations mean never.
-type Limits struct {
+// Bounds bound one exchange. Zero durations mean never.
+type Bounds struct {
 	Stall    time.Duration // body bytes due in either direction and none moved
 	Response time.Duration // from the last byte sent to the first received
 	Total    time.Duration // the whole exchange
@@ -76,7 +76,7 @@ type Report struct {
 // Send makes the exchange with a copy of req that has the header and body; body
 // may be nil. progress, if any, is told the bytes read from the body so far
 // each time they change.
-func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header http.Header, body Body, l Limits, progress func(sent int64)) Report {
+func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header http.Header, body Body, l Bounds, progress func(sent int64)) Report {
 	if l.Total > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeoutCause(ctx, l.Total, ErrTotal)

@@ -52,7 +52,7 @@ func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
 var errLost = errors.New("connection lost")
 
-func send(rt transport, b wire.Body, l wire.Limits) wire.Report {
+func send(rt transport, b wire.Body, l wire.Bounds) wire.Report {
 	req, _ := http.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)
 	return wire.Send(context.Background(), rt, req, http.Header{}, b, l, nil)
 }
@@ -125,7 +125,7 @@ func TestProof(t *testing.T) {
 		}, wire.Answered, false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := send(c.rt, c.body, wire.Limits{ErrorBody: 100})
+			r := send(c.rt, c.body, wire.Bounds{ErrorBody: 100})
 			assert.Equal(t, c.sent, r.Sent)
 			assert.Equal(t, c.whole, r.Whole)
 			assert.Equal(t, c.bytes, r.BytesSent)
@@ -142,7 +142,7 @@ func TestNothingLeavesAfterTheEnd(t *testing.T) {
 		writer = r.Body
 		_, _ = io.CopyN(io.Discard, writer, 3)
 		return nil, errLost
-	}, body{content: "abcdef"}, wire.Limits{})
+	}, body{content: "abcdef"}, wire.Bounds{})
 	n, err := writer.Read(make([]byte, 10))
 	assert.Zero(t, n)
 	assert.Error(t, err)
@@ -168,7 +168,7 @@ func TestTransportRepeats(t *testing.T) {
 		assert.Equal(t, "abcde", string(got))
 		return nil, errLost
 	})
-	r := wire.Send(context.Background(), rt, req, http.Header{}, b, wire.Limits{}, func(sent int64) { progress = append(progress, sent) })
+	r := wire.Send(context.Background(), rt, req, http.Header{}, b, wire.Bounds{}, func(sent int64) { progress = append(progress, sent) })
 	assert.Equal(t, wire.PartlySent, r.Sent, "the first writer's 4 bytes are not the second's")
 	assert.False(t, r.Whole)
 	assert.Equal(t, int64(5), r.BytesSent)
@@ -188,7 +188,7 @@ func TestTransportRepeatsAWholeRequest(t *testing.T) {
 			}
 			_, _ = io.CopyN(io.Discard, again, 2)
 			return nil, errLost
-		}, body{content: "abcdef"}, wire.Limits{WholeOnce: once})
+		}, body{content: "abcdef"}, wire.Bounds{WholeOnce: once})
 		assert.Equal(t, wire.FullySent, r.Sent)
 		assert.Equal(t, !once, r.Repeated)
 		assert.Equal(t, once, r.Whole)
@@ -209,14 +209,14 @@ func TestEarly(t *testing.T) {
 			}
 			_, _ = io.CopyN(io.Discard, r.Body, c.read)
 			return respond(202, strings.NewReader("")), nil
-		}, body{content: "abcdef", length: c.length}, wire.Limits{SuccessBody: 100})
+		}, body{content: "abcdef", length: c.length}, wire.Bounds{SuccessBody: 100})
 		assert.Equal(t, c.early, r.Early, "%+v", c)
 	}
 }
 
 // TestOddTransports: what net/http's client guards against, too.
 func TestOddTransports(t *testing.T) {
-	empty := func() wire.Limits { return wire.Limits{SuccessBody: 100, ErrorBody: 100} }
+	empty := func() wire.Bounds { return wire.Bounds{SuccessBody: 100, ErrorBody: 100} }
 	r := send(func(*http.Request) (*http.Response, error) { return nil, nil }, body{content: "x"}, empty())
 	assert.ErrorContains(t, r.Err, "no response and no error")
 	r = send(func(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }, body{content: "x"}, empty())
@@ -240,7 +240,7 @@ func TestOnceHasNoGetBody(t *testing.T) {
 	send(func(r *http.Request) (*http.Response, error) {
 		assert.Nil(t, r.GetBody)
 		return nil, errLost
-	}, body{content: "abc", once: true}, wire.Limits{})
+	}, body{content: "abc", once: true}, wire.Bounds{})
 }
 
 // TestSourceFailure is told apart from a body that the transport closed, which
@@ -251,7 +251,7 @@ func TestSourceFailure(t *testing.T) {
 		_, err := io.Copy(io.Discard, r.Body)
 		r.Body.Close()
 		return nil, err
-	}, body{content: "abc", length: 10, broken: errDisk}, wire.Limits{})
+	}, body{content: "abc", length: 10, broken: errDisk}, wire.Bounds{})
 	assert.ErrorIs(t, r.SourceErr, errDisk)
 	assert.False(t, r.Whole)
 
@@ -261,14 +261,14 @@ func TestSourceFailure(t *testing.T) {
 		_, err := r.Body.Read(make([]byte, 1))
 		assert.Error(t, err)
 		return nil, errLost
-	}, body{content: "abc", length: 10, broken: errDisk}, wire.Limits{})
+	}, body{content: "abc", length: 10, broken: errDisk}, wire.Bounds{})
 	assert.NoError(t, r.SourceErr)
 	assert.Equal(t, wire.PartlySent, r.Sent)
 }
 
 // TestBodiesAreBounded: an error's body is cut, a success's is refused.
 func TestBodiesAreBounded(t *testing.T) {
-	l := wire.Limits{ErrorBody: 1000, SuccessBody: 2000}
+	l := wire.Bounds{ErrorBody: 1000, SuccessBody: 2000}
 	for _, c := range []struct {
 		name         string
 		status, size int
