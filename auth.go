@@ -51,6 +51,9 @@ func (t Token) Expiry() time.Time {
 	return time.Time{}
 }
 
+// lives reports whether the token has not expired, as far as is known.
+func (t Token) lives() bool { return t.Expiry().IsZero() || time.Now().Before(t.Expiry()) }
+
 func (t Token) String() string {
 	if t.Expiry().IsZero() {
 		return "Token(hidden)"

@@ -112,8 +112,13 @@ func (c *call) attempt(req *http.Request) (verdict, error) {
 		if err != nil {
 			return final, c.unsent(err)
 		}
+		lived := token.lives()
 		if err := c.takeTurn(); err != nil {
 			return final, c.unsent(err)
+		}
+		if lived && !token.lives() { // it expired in the line
+			c.endTurn(gate.Outcome{})
+			continue
 		}
 		start := time.Now()
 		report := c.send(req, token, cookies)

@@ -231,6 +231,18 @@ func TestLimitAndThenAnExpiredToken(t *testing.T) {
 	})
 }
 
+// A token that is known to have expired while its call waited in line is not sent:
+// it would cost the call its one replay, and an upload its body.
+func TestATokenThatExpiresInTheLine(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := newClient(t, srv)
+		plan(srv, limited("Retry-After", "400"), limited("Retry-After", "400"))
+		_, err := submitOf(t.Context(), client, visit())
+		require.NoError(t, err)
+		srv.AssertRoutes(t, tokenRoute, submitRoute, tokenRoute, submitRoute, tokenRoute, submitRoute)
+	}, ambienttest.WithTokenLifetime(5*time.Minute))
+}
+
 // An upload that is refused has cost no byte of its body.
 func TestRefusedUploadsCostNothing(t *testing.T) {
 	t.Parallel()

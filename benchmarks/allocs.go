@@ -14,8 +14,11 @@ import (
 // loopback is an address that every client accepts; nothing is sent there.
 const loopback = "http://127.0.0.1:1"
 
-const transcriptionJSON = `{"id":7,"task_status":"STT_PROCESSING","raw_text":null,"created_at":"2025-11-06T14:05:00Z",` +
+const transcriptionJSON = `{"id":7,"task_status":"STT_COMPLETED","raw_text":"Synthetic visit.","created_at":"2025-11-06T14:05:00Z",` +
 	`"updated_at":"2025-11-06T14:05:20Z","workflow_id":900007,"error_message":null}`
+
+// getRuns is how often a GET is timed in a round.
+const getRuns = 5
 
 // A getter makes one GET and decodes the answer, over a transport in memory.
 type getter struct {
@@ -24,7 +27,7 @@ type getter struct {
 }
 
 // getters are the clients of the first row. Each reads a small object of its own
-// API, with 8 to 11 members and 160 to 220 bytes.
+// API, with 7 to 11 members and 160 to 220 bytes.
 func getters() []getter {
 	var list []getter
 	add := func(name, note string, get func(context.Context) error) {

@@ -46,7 +46,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #57606
 @media (prefers-color-scheme: dark) { text { fill: #b1bac4 } .other { fill: #6e7681 } .ours { fill: #3fb68f } }
 </style>
 `, chartWidth, height)
-	y := chartPanel(&b, 0, "Allocations of one GET, everything on", gets)
+	y := chartPanel(&b, 0, "Allocations of one GET", gets)
 	chartPanel(&b, y+12, "Peak memory of a 500 MB upload", uploads)
 	b.WriteString("</svg>\n")
 	return b.String()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,20 +37,12 @@ func pathers() []pather {
 		}},
 		{nameResty, func(base string) func(context.Context, string) error {
 			client := restyClient(base, 3)
-			return func(ctx context.Context, path string) error {
-				_, err := client.R().SetContext(ctx).Get(path)
-				return err
-			}
+			return func(ctx context.Context, path string) error { return getResty(client, path)(ctx) }
 		}},
 		{nameFailsafe, func(base string) func(context.Context, string) error {
-			client := failsafe(4)
+			client := failsafe(3)
 			return func(ctx context.Context, path string) error {
-				req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
-				if err != nil {
-					return err
-				}
-				resp, err := client.Do(req)
-				return decodeByHand(resp, err)
+				return getFailsafe(client, base+path, "synthetic")(ctx)
 			}
 		}},
 	}
@@ -59,10 +52,9 @@ func pathers() []pather {
 type connResult struct {
 	name   string
 	opened int64
-	failed int // good calls that failed
 }
 
-func measureConnections(p pather) connResult {
+func measureConnections(p pather) (connResult, error) {
 	var opened atomic.Int64
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -84,12 +76,12 @@ func measureConnections(p pather) connResult {
 	r := connResult{name: p.name}
 	for range connPairs {
 		if err := call(context.Background(), "/good"); err != nil {
-			r.failed++
+			return r, fmt.Errorf("%s: a good call failed: %w", p.name, err)
 		}
 		cancelInBackoff(func(ctx context.Context) { _ = call(ctx, "/bad") })
 	}
 	r.opened = opened.Load()
-	return r
+	return r, nil
 }
 
 // cancelInBackoff cancels a call as soon as the client has read the answer and

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"time"
 
+	"github.com/google/go-github/v89/github"
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 	"github.com/openai/openai-go/v3"
 	"github.com/stripe/stripe-go/v85"
@@ -20,45 +21,46 @@ const deadlineOfCall = 2 * time.Second
 // A deadlineResult is how a client met a 503 that asks for a minute under a
 // deadline of two seconds.
 type deadlineResult struct {
-	name    string
+	refused
 	seconds sample
-	status  bool // every error tells of the 503 as a value
+	tells   bool // every error tells of the 503 as a value
 }
 
 // A refused is a call of a client and what its error says.
 type refused struct {
 	name   string
+	note   string
 	call   func(ctx context.Context, base string) error
 	status func(error) bool
 }
 
 func refusals() []refused {
 	return []refused{
-		{nameOurs, func(ctx context.Context, base string) error {
+		{nameOurs, "repeats a 503; not past the deadline", func(ctx context.Context, base string) error {
 			_, err := ours(base, nil).Transcriptions.Get(ctx, 7)
 			return err
 		}, func(err error) bool {
 			_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
 			return ok
 		}},
-		{nameRetryable, func(ctx context.Context, base string) error {
+		{nameRetryable, "repeats a 503", func(ctx context.Context, base string) error {
 			return getThrough(retryable(nil), base+"/transcribe/7", "synthetic")(ctx)
 		}, isPlainStatus},
-		{nameHCloud, func(ctx context.Context, base string) error {
+		{nameHCloud, "repeats 502 and 504, and no 503", func(ctx context.Context, base string) error {
 			_, _, err := hCloud(base, nil).Action.GetByID(ctx, 7)
 			return err
 		}, func(err error) bool {
 			e, ok := errors.AsType[hcloud.Error](err)
 			return ok && e.Response().StatusCode == http.StatusServiceUnavailable
 		}},
-		{nameStripe, func(ctx context.Context, base string) error {
+		{nameStripe, "does not repeat this 503", func(ctx context.Context, base string) error {
 			_, err := stripeClient(base, nil).V1Files.Retrieve(ctx, "file_7", nil)
 			return err
 		}, func(err error) bool {
 			e, ok := errors.AsType[*stripe.Error](err)
 			return ok && e.HTTPStatusCode == http.StatusServiceUnavailable
 		}},
-		{nameOpenAI, func(ctx context.Context, base string) error {
+		{nameOpenAI, "repeats a 503; WithMaxRetryDelay, 2 min unless set, bounds the wait", func(ctx context.Context, base string) error {
 			client := openAI(base, nil)
 			_, err := client.Files.Get(ctx, "file-7")
 			return err
@@ -66,20 +68,18 @@ func refusals() []refused {
 			e, ok := errors.AsType[*openai.Error](err)
 			return ok && e.StatusCode == http.StatusServiceUnavailable
 		}},
-		{nameResty, func(ctx context.Context, base string) error {
-			resp, err := restyClient(base, 3).R().SetContext(ctx).Get("/transcribe/7")
-			if err == nil && resp.IsError() {
-				err = statusError(resp.StatusCode())
-			}
+		{nameGitHub, "repeats nothing", func(ctx context.Context, base string) error {
+			_, _, err := gitHub(base, nil).Users.Get(ctx, "synthetic")
 			return err
+		}, func(err error) bool {
+			e, ok := errors.AsType[*github.ErrorResponse](err)
+			return ok && e.Response.StatusCode == http.StatusServiceUnavailable
+		}},
+		{nameResty, "repeats a 503", func(ctx context.Context, base string) error {
+			return getResty(restyClient(base, 3), "/transcribe/7")(ctx)
 		}, isPlainStatus},
-		{nameFailsafe, func(ctx context.Context, base string) error {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/transcribe/7", nil)
-			if err != nil {
-				return err
-			}
-			resp, err := failsafe(4).Do(req)
-			return decodeByHand(resp, err)
+		{nameFailsafe, "repeats a 503", func(ctx context.Context, base string) error {
+			return getFailsafe(failsafe(3), base+"/transcribe/7", "synthetic")(ctx)
 		}, isPlainStatus},
 	}
 }
@@ -92,14 +92,14 @@ func measureDeadline(r refused, rounds int) deadlineResult {
 		_, _ = w.Write([]byte(`{"error":{"code":"unavailable","message":"synthetic"}}`))
 	}))
 	defer s.Close()
-	result := deadlineResult{name: r.name, status: true}
+	result := deadlineResult{refused: r, tells: true}
 	for range rounds {
 		ctx, cancel := context.WithTimeout(context.Background(), deadlineOfCall)
 		start := time.Now()
 		err := r.call(ctx, s.URL)
 		cancel()
 		result.seconds = append(result.seconds, time.Since(start).Seconds())
-		result.status = result.status && r.status(err)
+		result.tells = result.tells && r.status(err)
 	}
 	return result
 }

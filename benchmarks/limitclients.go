@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -45,43 +44,15 @@ func limitRetryable(s *ambienttest.Server, token, path string, _ int64) func(con
 	return getThrough(client, s.URL+path, token)
 }
 
-func getThrough(client *retryablehttp.Client, url, token string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		req, err := newRetryableGet(ctx, url, token)
-		if err != nil {
-			return err
-		}
-		resp, err := client.Do(req)
-		return decodeByHand(resp, err)
-	}
-}
-
 func limitFailsafe(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
-	client := failsafe(patience)
-	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		resp, err := client.Do(req)
-		return decodeByHand(resp, err)
-	}
+	return getFailsafe(failsafe(patience), s.URL+path, token)
 }
 
 func limitResty(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
-	client := restyClient(s.URL, patience).SetTransport(manyIdle()).SetAuthToken(token)
-	return func(ctx context.Context) error {
-		var job plainJob
-		resp, err := client.R().SetContext(ctx).SetResult(&job).Get(path)
-		if err == nil && resp.IsError() {
-			err = statusError(resp.StatusCode())
-		}
-		return err
-	}
+	return getResty(restyClient(s.URL, patience).SetTransport(manyIdle()).SetAuthToken(token), path)
 }
 
-// limitTFE is what go-tfe does: the first answer's X-RateLimit-Limit sets a
+// limitTFE is what go-tfe v1 does in tfe.go: the first answer's X-RateLimit-Limit sets a
 // limiter to two thirds of the rate and a burst of one third, and a 429 is
 // repeated after X-RateLimit-Reset seconds and some jitter.
 func limitTFE(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
@@ -107,13 +78,13 @@ func limitTFE(s *ambienttest.Server, token, path string, _ int64) func(context.C
 
 func tfeBackoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
 	if resp == nil || resp.StatusCode != http.StatusTooManyRequests {
-		return retryablehttp.LinearJitterBackoff(least, most, attempt, resp)
+		return retryablehttp.LinearJitterBackoff(700*time.Millisecond, 900*time.Millisecond, attempt, resp)
 	}
+	jitter := rand.N(most - least)
 	// The header is seconds at go-tfe's service and an epoch at ours.
 	if reset, err := strconv.ParseFloat(resp.Header.Get("X-RateLimit-Reset"), 64); err == nil {
-		if wait := reset - float64(time.Now().UnixMilli())/1000; wait > 0 {
-			least = time.Duration(math.Ceil(wait*1000)) * time.Millisecond
-		}
+		wait := time.Duration((reset - float64(time.Now().UnixMilli())/1000) * float64(time.Second))
+		least = max(least, wait)
 	}
-	return least + rand.N(most-least%most)
+	return least + jitter
 }

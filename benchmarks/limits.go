@@ -25,22 +25,32 @@ type limitCase struct {
 	calls   int
 	clients int           // that share the account, and nothing else
 	ideal   time.Duration // for all calls, from the start in the middle of a window
+	held    bool          // to these two bounds
+	ratio   float64
+	refused float64
 	note    string
 }
 
 func limitCases() []limitCase {
 	fixed := ambienttest.RateLimit{Limit: 100, Window: time.Second, Dialect: ambienttest.XRateLimit}
-	sliding := fixed
+	delta, bare, sliding := fixed, fixed, fixed
+	delta.Dialect, bare.Dialect = ambienttest.RateLimitDelta, ambienttest.RetryAfterOnly
 	sliding.Algorithm = ambienttest.SlidingLog
 	bucket := ambienttest.RateLimit{Algorithm: ambienttest.TokenBucket, Limit: 50, Window: time.Second, Burst: 50}
 	return []limitCase{
 		// 100 in what is left of the first window, then 9 windows, of the last of which only the beginning is needed.
-		{"fixed window of 100 per 1 s, full headers, 950 calls", fixed, 950, 1, 8500 * time.Millisecond, ""},
-		{"four clients that share only the account, in that fixed window", fixed, 950, 4, 8500 * time.Millisecond, ""},
-		{"sliding log of 100 per 1 s, full headers, 950 calls", sliding, 950, 1, 9 * time.Second,
+		{"fixed window of 100 per 1 s, full headers, 950 calls", fixed, 950, 1, 8500 * time.Millisecond, true, 0.95, 10,
+			"X-RateLimit-Reset is an epoch, and the window ends with a second, so that it tells the end exactly. Retry-After counts\n" +
+				"whole seconds from the refusal, and who follows it comes in the middle of a window."},
+		{"four clients that share only the account, in that fixed window", fixed, 950, 4, 8500 * time.Millisecond, true, 0.95, 100, ""},
+		{"the same window for one client, its reset in seconds from now", delta, 950, 1, 8500 * time.Millisecond, false, 0, 0,
+			"RateLimit-Reset in whole seconds, rounded up: nobody can know when the window ends."},
+		{"the same window for one client, with Retry-After and no other header", bare, 950, 1, 8500 * time.Millisecond, false, 0, 0,
+			"How many requests remain is not told: this SDK goes on slowly after a refusal, to be refused less."},
+		{"sliding log of 100 per 1 s, full headers, 950 calls", sliding, 950, 1, 9 * time.Second, false, 0, 0,
 			"The server tells the reset in whole seconds, rounded up: who believes it waits up to 2 s for a window of 1 s,\n" +
 				"and is never refused."},
-		{"token bucket of 50 per 1 s, no headers, 500 calls", bucket, 500, 1, 9 * time.Second, ""},
+		{"token bucket of 50 per 1 s, no headers, 500 calls", bucket, 500, 1, 9 * time.Second, true, 0.85, 100, ""},
 	}
 }
 
@@ -83,12 +93,14 @@ func (c limitCase) run(l limitClient, r *limitResult) error {
 	s := ambienttest.NewServer()
 	defer s.Close()
 	token, path, id := prepare(s)
+	s.SetRateLimit(c.limit) // for a client that asks for it when it is made
 	var calls []func(context.Context) error
 	for range c.clients {
 		calls = append(calls, l.connect(s, token, path, id))
 	}
 	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1500 * time.Millisecond)))
-	s.SetRateLimit(c.limit)
+	s.SetRateLimit(c.limit) // and begin counting anew
+	asked := len(s.Requests())
 
 	ctx, cancel := context.WithTimeout(context.Background(), limitTimeout)
 	defer cancel()
@@ -112,7 +124,7 @@ func (c limitCase) run(l limitClient, r *limitResult) error {
 		return fmt.Errorf("%s: %s took %v, and the limit allows no less than %v: the server did not enforce it", c.name, l.name, took, c.ideal)
 	}
 	refused := 0
-	for _, req := range s.RequestsTo("GET /transcribe/{id}") {
+	for _, req := range s.Requests()[asked:] {
 		if req.Status == http.StatusTooManyRequests {
 			refused++
 		}

@@ -19,8 +19,8 @@ type uploadResult struct {
 }
 
 type uploadRuns struct {
-	peakMiB, seconds sample
-	failed           bool // the call ended with an error
+	peakMiB, idleMiB, seconds sample
+	failed                    bool // the call ended with an error
 }
 
 // measureUploads uploads a sparse file of 500 MB, each time from a process of
@@ -90,12 +90,14 @@ func (r *uploadRuns) add(s *sink, u uploader, path string, with503 bool) error {
 		return fmt.Errorf("%s: reported success, and the server has taken %d bytes", u.name, taken)
 	}
 	r.peakMiB = append(r.peakMiB, float64(report.PeakBytes)/(1<<20))
+	r.idleMiB = append(r.idleMiB, float64(report.IdleBytes)/(1<<20))
 	r.seconds = append(r.seconds, report.Seconds)
 	return nil
 }
 
 // A childReport is what a child process prints.
 type childReport struct {
+	IdleBytes int64 // before the upload
 	PeakBytes int64
 	Seconds   float64
 	Failed    bool
@@ -107,9 +109,9 @@ func beUploader(name, url, path string) error {
 		if u.name != name {
 			continue
 		}
-		start := time.Now()
+		idle, start := peakMemory(), time.Now()
 		err := u.upload(context.Background(), url, path)
-		report := childReport{Seconds: time.Since(start).Seconds(), PeakBytes: peakMemory(), Failed: err != nil}
+		report := childReport{IdleBytes: idle, Seconds: time.Since(start).Seconds(), PeakBytes: peakMemory(), Failed: err != nil}
 		return json.NewEncoder(os.Stdout).Encode(report)
 	}
 	return fmt.Errorf("no client %q", name)

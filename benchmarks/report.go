@@ -36,10 +36,10 @@ func (r *results) report() string {
 	d.line("")
 	d.line("Written by `go run .` in this directory on %s, in %s. Do not edit.", r.began.UTC().Format(time.DateOnly), r.took.Round(time.Second))
 	d.line("")
-	d.line("Machine: %s.", machine())
+	d.line("Machine: %s. Commit of this SDK: %s.", machine(), commit())
 	d.line("")
-	d.line("Figures are medians; where they differed between the %d rounds the least and the greatest follow in brackets.", r.rounds)
-	d.line("Every client is set up as its documentation shows; [rivals.go](rivals.go) says where not, and why.")
+	d.line("Figures are medians of %d runs, unless a table says otherwise; where they differed, the least and the greatest follow in", r.rounds)
+	d.line("brackets. Every client is set up as its documentation shows; [rivals.go](rivals.go) says where not, and why.")
 	d.table("module", "version")
 	for _, m := range rivalModules {
 		d.row(m, versionOf(m))
@@ -65,11 +65,18 @@ func (r *results) reportBars(d *doc) {
 		}
 		d.row(b.what, b.valueText(), b.boundText(), held)
 	}
+	d.line("\nWithout a bar for their time, since the server does not tell enough to come near the ideal:")
+	for i, c := range limitCases() {
+		if !c.held {
+			d.line("- %s: ideal time / ours %s, refused %s.", c.name, r.limits[i][0].ratio.text(2), r.limits[i][0].refused.text(0))
+		}
+	}
 }
 
 func (r *results) reportGets(d *doc) {
 	d.line("\n## One GET")
 	d.line("\nOver a transport in memory, which is the same for all; each client decodes a small object of its own API.")
+	d.line("Times are medians of %d runs of 200 ms.", getRuns*r.rounds)
 	d.table("client", "allocations", "bytes", "time, µs", "time / ours", "with")
 	for _, g := range r.gets {
 		var micros sample
@@ -83,15 +90,16 @@ func (r *results) reportGets(d *doc) {
 func (r *results) reportUploads(d *doc) {
 	d.line("\n## An upload of 500 MB")
 	d.line("\nFrom a file, to a server on loopback that reads all of it. Peak is the resident memory of a process that makes one")
-	d.line("upload, less the pages of its program's file. With a 503: the server reads the first upload and answers it so.")
-	d.table("client", "peak, MiB", "peak / ours", "time, s", "time / net/http", "peak with a 503, MiB", "sends")
+	d.line("upload, less the pages of its program's file; before it begins it is %s MiB. With a 503: the server reads the first", r.uploads[0].plain.idleMiB.text(1))
+	d.line("upload and answers it so. Those that hold the file in memory, and the uploads with a 503, are run once.")
+	d.table("client", "peak, MiB", "time, s", "time / net/http", "peak with a 503, MiB", "sends")
 	byHand := r.uploads[1].plain.seconds // the second of uploaders
 	for _, u := range r.uploads {
 		with503 := u.after503.peakMiB.text(1)
 		if u.after503.failed {
 			with503 = "fails"
 		}
-		d.row(u.name, u.plain.peakMiB.text(1), ratio(u.plain.peakMiB, r.uploads[0].plain.peakMiB), u.plain.seconds.text(2),
+		d.row(u.name, u.plain.peakMiB.text(1), u.plain.seconds.text(2),
 			u.plain.seconds.over(byHand).text(2), with503, u.note)
 	}
 }
@@ -99,7 +107,8 @@ func (r *results) reportUploads(d *doc) {
 func (r *results) reportWaits(d *doc) {
 	d.line("\n## Waiting for a job")
 	d.line("\nMean polls, and in brackets the mean lag of the waiter's return behind the job's end. In virtual time; a poll takes")
-	d.line("%d ms; jobs of lengths spread evenly over 10 %% around that of the column.", roundTrip.Milliseconds())
+	d.line("%d ms; %d jobs of lengths spread evenly over 10 %% around that of the column, of a client that has made %d polls", roundTrip.Milliseconds(), waitJobs, enoughPolls)
+	d.line("by then fewer, but %d at least.", minWaitJobs)
 	heads := []string{"client"}
 	for _, w := range r.waits[0] {
 		heads = append(heads, short(w.Length))
@@ -146,13 +155,13 @@ const tells503 = "the error tells of the 503"
 
 func (r *results) reportDeadlines(d *doc) {
 	d.line("\n## A 503 with Retry-After: 60 under a deadline of 2 s")
-	d.table("client", "time to the error, s", tells503)
+	d.table("client", "time to the error, s", tells503, "with")
 	for _, l := range r.deadlines {
 		tells := "yes"
-		if !l.status {
+		if !l.tells {
 			tells = "no"
 		}
-		d.row(l.name, l.seconds.text(3), tells)
+		d.row(l.name, l.seconds.text(3), tells, l.note)
 	}
 }
 
@@ -162,15 +171,9 @@ func (r *results) reportSizes(d *doc) {
 	d.line("modules `go list -m all` counts in it, the client's own included.")
 	d.table("client", "program, KiB", "modules")
 	for _, s := range r.sizes {
-		d.row(s.name, fmt.Sprintf("%.0f", float64(s.bytes)/1024), fmt.Sprint(s.modules))
+		d.row(s.name, fmt.Sprintf("%.0f", s.kib()), fmt.Sprint(s.modules))
 	}
-}
-
-func ratio(a, b sample) string {
-	if len(a) == 0 || len(b) == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.1f", a.median()/b.median())
+	d.line("\nThis SDK is built on go-retryablehttp, whose own program leaves %.0f KiB below the bar of %d.", maxSizeKiB-r.sizeOf(nameRetryable), maxSizeKiB)
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -54,6 +55,28 @@ func retryable(rt http.RoundTripper) *retryablehttp.Client {
 	return c
 }
 
+// newRetryableGet is a GET through go-retryablehttp, as several rows make it.
+func newRetryableGet(ctx context.Context, url, token string) (*retryablehttp.Request, error) {
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	return req, nil
+}
+
+// getThrough is a GET of a job through go-retryablehttp.
+func getThrough(client *retryablehttp.Client, url, token string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		req, err := newRetryableGet(ctx, url, token)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		return decodeByHand(resp, err)
+	}
+}
+
 func gitHub(base string, rt http.RoundTripper) *github.Client {
 	opts := []github.ClientOptionsFunc{github.WithAuthToken("synthetic"), github.WithEnterpriseURLs(base, base)}
 	if rt != nil {
@@ -98,13 +121,26 @@ func assemblyAI(base string, rt http.RoundTripper) *assemblyai.Client {
 // failsafe is failsafe-go's retry policy for HTTP, which follows Retry-After,
 // with the backoff of its documentation's example. Its default of 3 attempts
 // would lose most calls to a rate limit.
-func failsafe(attempts int) *http.Client {
+func failsafe(retries int) *http.Client {
 	policy := failsafehttp.NewRetryPolicyBuilder().
 		WithBackoff(250*time.Millisecond, 30*time.Second).
 		WithJitterFactor(0.25).
-		WithMaxRetries(attempts - 1).
+		WithMaxRetries(retries).
 		Build()
 	return &http.Client{Transport: failsafehttp.NewRoundTripper(manyIdle(), policy)}
+}
+
+// getFailsafe is a GET of a job through it.
+func getFailsafe(client *http.Client, url, token string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := client.Do(req)
+		return decodeByHand(resp, err)
+	}
 }
 
 // restyClient retries what resty's documentation shows, 429 and 5xx, and follows
@@ -124,6 +160,18 @@ func restyClient(base string, retries int) *resty.Client {
 		AddRetryCondition(func(r *resty.Response, err error) bool {
 			return err != nil || r.StatusCode() == http.StatusTooManyRequests || r.StatusCode() >= 500
 		})
+}
+
+// getResty is a GET of a job through it.
+func getResty(client *resty.Client, path string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var job plainJob
+		resp, err := client.R().SetContext(ctx).SetResult(&job).Get(path)
+		if err == nil && resp.IsError() {
+			err = statusError(resp.StatusCode())
+		}
+		return err
+	}
 }
 
 // silent keeps resty from logging each failed request to standard error.

@@ -28,7 +28,7 @@ func measure(quick bool, rounds int) (*results, error) {
 	r := &results{began: time.Now(), rounds: rounds, waiters: first(waiters(), quick)}
 	var err error
 	step("allocations and time of a GET")
-	if r.gets, err = measureAllocs(first(getters(), quick), 5*rounds); err != nil {
+	if r.gets, err = measureAllocs(first(getters(), quick), getRuns*rounds); err != nil {
 		return nil, err
 	}
 	step("memory of an upload")
@@ -49,7 +49,11 @@ func measure(quick bool, rounds int) (*results, error) {
 	}
 	step("connections")
 	for _, p := range first(pathers(), quick) {
-		r.conns = append(r.conns, measureConnections(p))
+		got, err := measureConnections(p)
+		if err != nil {
+			return nil, err
+		}
+		r.conns = append(r.conns, got)
 	}
 	step("a deadline")
 	for _, d := range first(refusals(), quick) {
@@ -90,6 +94,15 @@ func first[T any](list []T, alone bool) []T {
 		return list[:1]
 	}
 	return list
+}
+
+func (r *results) sizeOf(name string) float64 {
+	for _, s := range r.sizes {
+		if s.name == name {
+			return s.kib()
+		}
+	}
+	return 0
 }
 
 func step(name string) { fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), name) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,6 +97,8 @@ type sizeResult struct {
 	bytes   int64
 	modules int // in the module graph, the client's own included
 }
+
+func (r sizeResult) kib() float64 { return math.Ceil(float64(r.bytes) / 1024) }
 
 // measureSize builds a program in a module of its own, stripped and without
 // cgo.

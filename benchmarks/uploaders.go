@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-github/v89/github"
 	"github.com/hashicorp/go-retryablehttp"
 	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 	"github.com/stripe/stripe-go/v85"
 )
 
@@ -25,6 +26,7 @@ type uploader struct {
 const (
 	nameRetryableReader = nameRetryable + ", io.Reader"
 	nameRetryableFunc   = nameRetryable + ", ReaderFunc"
+	nameOpenAIBody      = nameOpenAI + ", WithRequestBody"
 )
 
 func uploaders() []uploader {
@@ -36,6 +38,7 @@ func uploaders() []uploader {
 		{nameGitHub, "bare file; no retry", true, uploadGitHub},
 		{nameAssembly, "bare file; no retry", true, uploadAssembly},
 		{nameOpenAI, "form", false, uploadOpenAI},
+		{nameOpenAIBody, "form, streamed; not repeated", true, uploadOpenAIBody},
 		{nameStripe, "form", false, uploadStripe},
 		{nameResty, "form", false, uploadResty},
 	}
@@ -131,6 +134,19 @@ func uploadOpenAI(ctx context.Context, url, path string) error {
 	defer f.Close()
 	client := openAI(url, nil)
 	_, err = client.Files.New(ctx, openai.FileNewParams{File: f, Purpose: openai.FilePurposeUserData})
+	return err
+}
+
+// uploadOpenAIBody takes the form in place of the one that the client would make.
+func uploadOpenAIBody(ctx context.Context, url, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head, tail, contentType := formEnds()
+	client := openAI(url, nil)
+	_, err = client.Files.New(ctx, openai.FileNewParams{}, option.WithRequestBody(contentType, formAround(head, f, tail)))
 	return err
 }
 

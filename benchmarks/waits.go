@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strings"
@@ -19,14 +20,16 @@ import (
 // polls without a pause would stop a virtual clock.
 const roundTrip = 50 * time.Millisecond
 
-// waitLengths are how long the jobs take, and how many of each length there are:
-// fewer of those for which some clients make a hundred thousand polls.
-var waitLengths = []struct {
-	length time.Duration
-	jobs   int
-}{
-	{5 * time.Second, 400}, {30 * time.Second, 400}, {2 * time.Minute, 400}, {20 * time.Minute, 10}, {2 * time.Hour, 4},
-}
+// waitLengths are how long the jobs take.
+var waitLengths = []time.Duration{5 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour}
+
+// Of each length there are waitJobs, or fewer for a client that has made enough
+// polls by then: some make a hundred thousand for one.
+const (
+	waitJobs    = 400
+	minWaitJobs = 4
+	enoughPolls = 20_000
+)
 
 // A waiter waits for a job with a client's own function.
 type waiter struct {
@@ -94,9 +97,9 @@ func beWaiter(name string) {
 	test := func(t *testing.T) {
 		var results []waitResult
 		for _, w := range waiters() {
-			for _, l := range waitLengths {
+			for _, length := range waitLengths {
 				if w.name == name {
-					results = append(results, waitFor(t, w, l.length, l.jobs))
+					results = append(results, waitFor(t, w, length))
 				}
 			}
 		}
@@ -109,16 +112,18 @@ func beWaiter(name string) {
 	testing.Main(all, []testing.InternalTest{{Name: name, F: bubble}}, nil, nil)
 }
 
-func waitFor(t *testing.T, w waiter, length time.Duration, jobs int) waitResult {
-	r := waitResult{Length: length}
-	for i := range jobs {
-		share := 0.95 + 0.1*(float64(i)+0.5)/float64(jobs)
+func waitFor(t *testing.T, w waiter, length time.Duration) waitResult {
+	r, polls := waitResult{Length: length}, 0
+	for i := 0; i < waitJobs && (i < minWaitJobs || polls < enoughPolls); i++ {
+		_, spread := math.Modf(float64(i) * math.Phi) // even, wherever it ends
+		share := 0.95 + 0.1*spread
 		job := &timedJob{created: time.Now(), length: time.Duration(share * float64(length)), answer: w.answer}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour+2*length)
 		if err := w.wait(ctx, job); err != nil {
 			t.Errorf("a job of %v: %v", length, err)
 		}
 		cancel()
+		polls += job.polls
 		r.Polls = append(r.Polls, float64(job.polls))
 		r.Lag = append(r.Lag, (time.Since(job.created) - job.length).Seconds())
 		time.Sleep(time.Second / 7) // the next begins at another part of a second
