@@ -43,7 +43,7 @@ func innerText(err error) string { return strings.TrimPrefix(ownText(err), "ambi
 
 // isOwn reports whether err is of this package, so that its text is safe. It is
 // a list, because no method tells: others embed our types and change the text. In
-// line, it would make each program 15 KB larger.
+// line, the list would stand in each of its many callers.
 //
 //go:noinline
 func isOwn(err error) bool {
