@@ -43,13 +43,13 @@ func (d Delivery) String() string {
 // token calls are not.
 type Attempt struct {
 	Start      time.Time
-	Duration   time.Duration
+	Duration   time.Duration // until the answer was read, or the attempt failed
 	StatusCode int           // 0 without an answer
 	Err        error         // nil if the answer was read in full; safe to print
 	Wait       time.Duration // before it: for the backoff and the rate limit
 	BytesSent  int64         // of the request's body
 	Sent       Delivery
-	ConnReused bool
+	ConnReused bool // false where the transport does not tell
 
 	maybeTaken bool // the service may have created what it asked for
 	repeated   bool // by the transport, so that it may have been taken twice
@@ -75,7 +75,7 @@ type CallInfo struct {
 	RequestID string      // of the last answer, from X-Request-Id or a header like it
 	Header    http.Header // of the last answer
 	RateLimit *RateLimit  // nil where the last answer does not tell
-	Attempts  []Attempt
+	Attempts  []Attempt   // in order
 }
 
 func (c *call) callInfo() CallInfo {
@@ -112,7 +112,7 @@ type record struct {
 	method, route string
 	ids           []int64     // of the call, which may be printed
 	parts         []form.Size // of the request's body
-	submit        bool        // the call creates or changes something
+	submit        bool        // its method is not idempotent: a repeat may create a second job
 	attempts      []Attempt
 	first         [1]Attempt // most calls need no more room
 	note          string     // why the call was not repeated

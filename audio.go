@@ -15,9 +15,10 @@ import (
 
 // Audio is a recording to upload: a recipe that is opened when it is sent, and
 // again for each further attempt. mp3, mp4, mpeg, mpga, m4a, wav and webm are
-// documented; what does not look like one of them is sent all the same, with an
-// EventAudioFormat. It prints as its kind only; a file or bytes marshal to JSON
-// and back, so that a request can be queued.
+// documented; other formats are sent too, and reported with an EventAudioFormat. A
+// source that is missing or empty is a *RequestError of the call that would send it.
+// It prints as its kind only; a file or bytes marshal to JSON and back, so that a
+// request can be queued.
 type Audio struct{ source hidden[audioSource] }
 
 type audioSource struct {
@@ -80,7 +81,7 @@ func AudioBytes(name string, b []byte) Audio {
 }
 
 // AudioReaderAt is the first size bytes of r. A size of 0 is refused, and an r
-// that has less ends the call with an AudioError.
+// that has less ends the call with an AudioError. name only tells the type.
 func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
 	return Audio{hide(audioSource{kind: "io.ReaderAt", claim: name, open: func() (recording, error) {
 		if r == nil || size < 0 {
@@ -120,14 +121,14 @@ var (
 )
 
 // WithContentType sets the media type of the upload, e.g. audio/mpeg, where the
-// one recognised by the first bytes is not right.
+// one recognised by the first bytes is not right. Empty is that one.
 func (a Audio) WithContentType(mime string) Audio {
 	return a.with(func(s *audioSource) { s.contentType = mime })
 }
 
 // WithUploadName sets the file name that the API is told. The default is
 // neutral, e.g. audio-1.mp3, since names of recordings often hold those of
-// patients.
+// patients; empty is that one. Directories are left out.
 func (a Audio) WithUploadName(name string) Audio {
 	return a.with(func(s *audioSource) { s.uploadName = name })
 }

@@ -30,7 +30,8 @@ type tokenSecret struct {
 	expiry time.Time
 }
 
-// NewToken returns a token. A zero expiry means that it is not known.
+// NewToken returns a token. A zero expiry means that it is not known. A token that
+// expires while its call waits for the rate limit is not sent.
 func NewToken(value string, expiry time.Time) Token {
 	return Token{hide(tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry})}
 }
@@ -66,10 +67,12 @@ func (t Token) MarshalText() ([]byte, error)  { return []byte(t.String()), nil }
 
 // A TokenSource gives out bearer tokens. It must be safe for concurrent use.
 type TokenSource interface {
-	// Token returns a token that is valid as far as is known.
+	// Token returns a token that is valid as far as is known. It is called before
+	// every attempt, and should end with ctx.
 	Token(ctx context.Context) (Token, error)
-	// Invalidate tells that the API refused stale. A source that has given out
-	// a newer token since does nothing.
+	// Invalidate is called when the API refuses stale. The call then asks Token once
+	// more, and ends if the token is the same. A source that has given out a newer
+	// one since does nothing.
 	Invalidate(stale Token)
 }
 

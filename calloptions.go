@@ -50,7 +50,8 @@ type waitOption func(*waitOptions)
 func (f waitOption) applyWait(o *waitOptions) { f(o) }
 
 // WithPollInterval bounds the time between two polls of a job. The defaults
-// are 1 s and 60 s; a zero keeps its default. A min above max raises max.
+// are 1 s and 60 s; zero or less keeps the default. A min above max raises max. The
+// last poll before the context's deadline comes earlier, so that it fits.
 func WithPollInterval(min, max time.Duration) WaitOption {
 	return waitOption(func(o *waitOptions) {
 		if min > 0 {
@@ -65,7 +66,8 @@ func WithPollInterval(min, max time.Duration) WaitOption {
 	})
 }
 
-// WithOnPoll calls f after every poll.
+// WithOnPoll calls f after every poll: one call at a time, in WaitAll too, and in the
+// wait's own goroutine, which f holds up.
 func WithOnPoll(f func(PollEvent)) WaitOption {
 	return waitOption(func(o *waitOptions) { o.onPoll = f })
 }

@@ -35,10 +35,10 @@ const (
 
 // Client calls the Ambient AI Scribe API. It is safe for concurrent use, and
 // should be shared: the token, the rate limit and the retry quota are known
-// per Client.
+// per Client. Make one with NewClient.
 type Client struct {
-	Transcriptions *TranscriptionsService
-	Scribes        *ScribesService
+	Transcriptions *TranscriptionsService // recordings to transcripts
+	Scribes        *ScribesService        // recordings or transcripts to notes
 
 	core *core
 }
@@ -46,7 +46,7 @@ type Client struct {
 // core is what all services of a client share.
 type core struct {
 	base      *url.URL
-	http      http.Client // never used to follow redirects
+	http      http.Client // the caller's, of which Transport, Jar and Timeout are used
 	transport http.RoundTripper
 	header    hidden[http.Header] // may hold a key for a gateway
 	bounds    wire.Bounds
@@ -111,9 +111,11 @@ func defaultTransport() http.RoundTripper {
 	return t
 }
 
-// Authenticate fetches a token now, if there is none: a check of the
-// credentials at start-up. A *UnauthorizedError says that they are wrong, that
-// the account is inactive, or that API access is not enabled for it.
+// Authenticate fetches a token now, unless there is one that has not expired: a
+// check of the credentials at start-up. With WithToken there is nothing to fetch and
+// nothing is checked. A *UnauthorizedError says that user name or password are wrong,
+// that the account is inactive, or that API access is not enabled for it; other
+// errors are those of any call.
 func (c *Client) Authenticate(ctx context.Context) error {
 	call := &call{core: c.core, ctx: ctx, record: &record{method: http.MethodPost, route: tokenRoute}}
 	_, err := call.token()
@@ -132,8 +134,7 @@ func (c *Client) CloseIdleConnections() {
 // JSON; the answer is decoded into out, unless that is nil or the answer is
 // empty. All policies apply: methods other than GET, HEAD, OPTIONS, PUT and
 // DELETE are treated as submits, whose PossibleDuplicate is that of WithCallInfo.
-// Errors and events show path with words masked
-// that could be patient data.
+// Errors and events show path with words masked that could be patient data.
 func (c *Client) Do(ctx context.Context, method, path string, body, out any, opts ...CallOption) error {
 	u, err := url.Parse(path)
 	switch {

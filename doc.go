@@ -12,10 +12,17 @@
 // Work is asynchronous: a submit uploads the recording and returns an id, a wait
 // polls that id until the job has ended. The two are separate calls, and the
 // second needs the id only, in this process or another. SubmitAndWait and
-// CreateAndWait make both. A wait polls when the job has grown older by an
-// eighth, between 1 s and 60 s (WithPollInterval). It ends before its job when
-// its context does, when a poll is refused, and when 10 in a row fail; the error
-// is then a [WaitError] with the id to resume with.
+// CreateAndWait make both. The first poll of a new job comes after 1 s, of any
+// other at once; the time between two polls is an eighth of the job's age, at least
+// 1 s and at most 60 s (WithPollInterval). A wait ends before its job when its
+// context does, when a poll is refused, and when 10 in a row fail; the error is then
+// a [WaitError] with the id to resume with.
+//
+// The API has no list of jobs, so no program can look whether the service has a
+// visit. Store that a visit is about to be submitted, and its id afterwards: one
+// without an id after a crash is like an error of which MaybeSubmitted is true.
+// Leave it to a person to ask the vendor, with [SupportReport], before it is
+// submitted again. The directory examples/testing has such an application.
 //
 // # Errors
 //
@@ -23,8 +30,9 @@
 // error of its last poll too. All are safe to log: see Patient data.
 //
 //	error                                          what to do
-//	WaitError                                      Wait(ctx, e.ID), when its cause is mended
-//	any of which MaybeSubmitted is true            look for the job before submitting again
+//	WaitError                                      Wait(ctx, e.ID) again; after a 404, see the account
+//	any of which MaybeSubmitted is true            ask before submitting again: see Jobs
+//	errors.Is context.Canceled                     nothing: you ended it
 //	TranscriptionIncompleteError                   use the part of the transcript there is
 //	TranscriptionFailedError, ScribeFailedError    see what the service says of the job
 //	429 RateLimitError                             call again after ResetAt
@@ -33,24 +41,25 @@
 //	403 ForbiddenError                             ask for access
 //	404 NotFoundError                              check the id and the account
 //	409 ConflictError                              see whether it exists already
-//	400 BadRequestError, 422 ValidationError       fix the request: Fields
-//	RequestError, refused before it was sent       fix the request or the option: Field
-//	AudioError                                     mend the source of the audio, submit again
+//	400 BadRequestError, 422 ValidationError       fix the request: Fields, or Detail
+//	RequestError, refused before it was sent       fix the request, file or option: Field
+//	AudioError, failed while it was sent           fix the source of the audio, submit again
 //	DecodeError                                    see Body: a success, but not as documented
 //	any other status: APIError alone               see StatusCode
 //
 // [Retryable] is true of a 408, 425 and 429, of [InternalServerError],
 // [BadGatewayError], [ServiceUnavailableError] and [GatewayTimeoutError], of a
-// [NetworkError], and of a call that its deadline ended. A call that its context
-// ended is errors.Is the context's error, and that alone if nothing was on its way.
+// [NetworkError], and of a call that its deadline ended. If the context ends a
+// call, errors.Is finds the context's error; errors.As finds a NetworkError too if
+// a request was on its way.
 //
 // # What is repeated
 //
 // Reads are GETs and the token call; submits are POSTs that create a job. A
 // repeat waits for an exponential backoff with full jitter, bounded by
-// [RetryPolicy], or for the server's Retry-After. What would pass the context's
-// deadline is not waited for: the error comes at once. Retries of a whole
-// client draw on a quota, so that an outage is not multiplied.
+// [RetryPolicy], or for the server's Retry-After. If that wait would pass the
+// context's deadline, the call ends at once. All retries of a client draw on one
+// quota, so that an outage is not multiplied.
 //
 //	outcome of an attempt             read                submit
 //	2xx                               success             success
@@ -69,18 +78,20 @@
 //	audio failed or changed           -                   AudioError
 //	redirect                          error               error
 //
-// A 417 for an upload that was announced with Expect: 100-continue is repeated at
-// once without. After the last repeat, 4 attempts by default, the error is that of the last one;
-// a submit may have been taken by any that was answered with 500, 502 or 504.
-// A body that cannot be read twice ([AudioReader]) is sent once.
+// The 401 of the token call itself is an error at once. If the server answers 417 to
+// Expect: 100-continue, the upload is sent again without that header. After the last
+// repeat, 4 attempts by default, the error is that of the last one; a submit may have
+// been taken by any that was answered with 500, 502 or 504. A body that cannot be
+// read twice ([AudioReader]) is sent once.
 //
-// When a submit succeeds after an attempt that may have been taken too, or one
-// that net/http repeated by itself, its PossibleDuplicate is true.
+// PossibleDuplicate of a submission is true if an earlier attempt may have created a
+// job as well, or if net/http sent the request again by itself. To rather have an
+// error than a possible duplicate, set RetryPolicy.Submits to RetrySafe.
 //
 // # Rate limits
 //
 // A client has one gate that all its calls pass. A 429 closes it until the limit
-// resets; calls wait in line, first come first served, and go on together.
+// resets; meanwhile calls wait in line, first come first served.
 //
 //	the server tells                  the client
 //	Remaining: 0 and a reset          waits for the reset before it is refused
@@ -99,21 +110,25 @@
 //
 // # Patient data
 //
-// What errors, events, logs and the printed form of every type show are methods,
-// routes with ids, statuses, times, counts and sizes. Of a server's message, words
-// pass that are in a fixed vocabulary of API English; all others are masked. The
-// full text is in APIError.Detail and Body for whoever asks. Of numbers, small ones
-// and the ids of the call pass. Requests and results marshal to JSON in full.
-// Upload names are neutral. Authorization is sent to the base URL's origin only,
-// and redirects are not followed.
+// Errors, events, logs and the printed form of every type show methods, routes with
+// ids, statuses, times, counts and sizes. Of a server's message they show the words
+// of a fixed vocabulary of API English, numbers below 1,000 and the ids of the call;
+// all else is masked. The full text is in APIError.Detail and Body. Requests and
+// results marshal to JSON in full. Upload names are neutral. Authorization is sent to
+// the base URL's origin only, and redirects are not followed.
 //
-// Three things are out of this package's hands. GODEBUG=http2debug=1 and =2 make
-// net/http log headers and bodies, token and password among them. net/http also
-// logs, to the standard logger, what a server sends beyond the Content-Length that
-// it announced: give log.SetOutput a safe place. And what a type of yours holds in
-// an unexported field, fmt prints without asking it: hold requests, results and
-// errors there as pointers and print with %v, and log them one by one, for
-// slog.JSONHandler marshals a slice or struct that holds them in full.
+// Some things are out of this package's hands:
+//
+//   - GODEBUG=http2debug=1 and =2 make net/http log headers and bodies, token and
+//     password among them.
+//   - net/http logs, to the standard logger, what a server sends beyond the
+//     Content-Length that it announced: give log.SetOutput a safe place.
+//   - fmt prints an unexported field of your struct without asking the value in it:
+//     hold requests, results and errors there as pointers, and print with %v.
+//   - fmt answers %w outside of fmt.Errorf, and %p, with the fields of a value. go vet
+//     finds these.
+//   - slog.JSONHandler marshals a slice, map or struct that holds requests or results,
+//     in full: log them one by one.
 //
 // # Testing
 //

@@ -42,7 +42,7 @@ type APIError struct {
 // so that a list of them can be logged.
 type FieldError struct {
 	Path    string // e.g. body.template_ids[0]
-	Message string
+	Message string // e.g. field required; may repeat what was sent
 	Type    string // e.g. value_error.missing
 }
 
@@ -100,7 +100,7 @@ func (e *APIError) asError() error {
 	return e
 }
 
-// newAPIError reads an error answer and gives it its type.
+// newAPIError makes the error of an answer. typed gives it the type of its status.
 func newAPIError(r *record, status int, header http.Header, body []byte, now time.Time, retryAfter time.Duration) *APIError {
 	e := &APIError{
 		StatusCode: status, Method: r.method, Route: r.route, RequestID: requestID(header),
@@ -130,7 +130,7 @@ func requestID(h http.Header) string {
 // later: after a status of 408, 425, 429, 500, 502, 503 or 504, after a
 // NetworkError and after a deadline, but not after a cancellation. It says
 // nothing of whether a submit was taken: ask MaybeSubmitted before repeating one.
-// Of a WaitError it speaks of Wait; SubmitAndWait would submit again.
+// Of a WaitError it means that Wait may succeed; SubmitAndWait would submit again.
 func Retryable(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -155,11 +155,14 @@ func Retryable(err error) bool {
 
 // MaybeSubmitted reports whether the service may hold a job although the call
 // failed: a submit was sent whole and not answered, or answered by a status or
-// body that does not say it was refused. Look before submitting the visit again.
-// It is true of a WaitError too, whose job is known: match that first.
+// body that does not say it was refused. The API has no list to look it up in: leave
+// it to a person to ask the vendor, with SupportReport, before the visit is submitted
+// again. It does not tell how many jobs there may be: with RetryDocumented, each
+// attempt that met a 500, 502 or 504 may have left one. It is true of a WaitError too,
+// whose job is known: match that first.
 func MaybeSubmitted(err error) bool {
 	for err := range tree(err) {
-		if wait, ok := err.(*WaitError); ok && wait != nil || recordOf(err).maybeSubmitted() {
+		if wait, ok := err.(*WaitError); ok && wait != nil && wait.ID > 0 || recordOf(err).maybeSubmitted() {
 			return true
 		}
 	}

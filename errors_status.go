@@ -115,7 +115,7 @@ func (e *ConflictError) Format(s fmt.State, verb rune) { formatText(s, verb, e.E
 func (e *ConflictError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 // ValidationError is status 422: a field is missing or invalid. Fields says
-// which, and is empty where the server answered with a text.
+// which, and is empty where the server answered with a text, which is in Detail.
 type ValidationError struct{ *APIError }
 
 func (e *ValidationError) Error() string                 { return apiOf(e).Error() }

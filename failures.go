@@ -60,9 +60,9 @@ func (e *NetworkError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Er
 func (e *NetworkError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 // DecodeError is a 2xx answer that is not what the API documents: no JSON, a
-// missing or mistyped id, the answer to another request, or to a submit of which
-// not all had left. After a submit MaybeSubmitted is true; Body may still tell the
-// id.
+// missing or mistyped id, an answer about another job, or one that came before the
+// whole request was sent. After a submit MaybeSubmitted is true; Body may still tell
+// the id.
 type DecodeError struct {
 	StatusCode int
 	Route      string
@@ -94,7 +94,9 @@ func (e *DecodeError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Err
 func (e *DecodeError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 // RequestError is a request, or an option of NewClient, that was refused before
-// anything was sent. Problem names the remedy.
+// anything was sent: also for a recording that is missing, empty or no regular file,
+// whose Field is audio_file or audio_files. Problem names the remedy. A source of
+// tokens or credentials that fails gives one too, and may be asked in mid-call.
 type RequestError struct {
 	Field   string // the API's field, or the option's name
 	Problem string
@@ -213,7 +215,7 @@ func jobText(kind string, id int64, what, status string) string {
 // nothing of the submit.
 type WaitError struct {
 	ID         int64
-	LastStatus string // as the service last gave it; empty before the first answer
+	LastStatus string // in the service's words, which Error masks; empty before the first answer
 	Polls      int
 
 	duplicate bool

@@ -30,16 +30,16 @@ type Event struct {
 	Kind      EventKind
 	Time      time.Time
 	Method    string
-	Route     string // with ids, without a query
-	RequestID string
-	Number    int // of the attempt or poll, counted from 1
-	Attempt   Attempt
+	Route     string  // with ids, without a query
+	RequestID string  // masked if it does not look like an id
+	Number    int     // of the attempt or poll, counted from 1
+	Attempt   Attempt // of EventAttempt
 	Wait      time.Duration
 	Waiting   int    // calls in line
 	ID        int64  // of a job
 	Status    string // of a job; words that no API English has are masked
 	Note      string // in this SDK's words
-	Err       error  // one of this package's, safe to print
+	Err       error  // safe to print; of EventAttempt it is Attempt.Err, else one of this package's
 }
 
 // Endpoint returns the method and route with {id} for each id, such as

@@ -18,13 +18,14 @@ import (
 // An Option configures a Client.
 type Option func(*core) error
 
-// refuse is how an option says that it is wrong.
+// refuse is the error of a wrong option or request.
 func refuse(field, problem string) error { return &RequestError{Field: field, Problem: problem} }
 
 // WithCredentials sets the service account's user name and password, neither of
 // them empty. The token got with them is good until its exp claim (RFC 7519,
-// section 4.1.4), 48 h where that is no use. It is renewed in the last tenth of
-// that time, and once in a call whose token is refused.
+// section 4.1.4), or for 48 h where that is missing or absurd. It is renewed in the
+// last tenth of that time, while calls go on with the old one, and once in a call
+// whose token is refused.
 //
 // Of WithCredentials, WithCredentialsFunc, WithToken and WithTokenSource the last
 // one given wins. Without any of them AMBIENT_USERNAME and AMBIENT_PASSWORD are
@@ -64,7 +65,9 @@ func WithToken(token string) Option {
 	}
 }
 
-// WithTokenSource takes tokens from ts.
+// WithTokenSource takes tokens from ts, which is asked before every attempt: to
+// keep a token and to renew it in time is its own affair. Its error ends the call,
+// with a *RequestError.
 func WithTokenSource(ts TokenSource) Option {
 	return func(c *core) error {
 		if ts == nil {
@@ -117,8 +120,8 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithHeader sets a header on every call, the token call included. Accept may be
-// replaced; headers that the SDK needs to set are refused.
+// WithHeader sets a header on every call, the token call included. The last value of
+// a key wins. Accept may be replaced; headers that the SDK needs to set are refused.
 func WithHeader(key, value string) Option {
 	return func(c *core) error {
 		key = textproto.CanonicalMIMEHeaderKey(key)
@@ -164,7 +167,7 @@ func WithRetryPolicy(p RetryPolicy) Option {
 // WithRateLimit keeps the client from sending more than perSecond requests a
 // second on average, and burst at once. Retries and polls count, token calls
 // do not. Set it where the account's limit is known: the API's answers may not
-// tell it.
+// tell it. Of WithRateLimit and WithLimiter the last one given wins.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *core) error {
 		if !(perSecond > 0) || math.IsInf(perSecond, 0) || burst < 1 {
@@ -176,8 +179,11 @@ func WithRateLimit(perSecond float64, burst int) Option {
 }
 
 // A Limiter holds back a request until it may be sent. *rate.Limiter of
-// golang.org/x/time/rate is one.
+// golang.org/x/time/rate is one. It must be safe for concurrent use.
 type Limiter interface {
+	// Wait returns nil when the request may be sent. ctx ends when the call may wait
+	// no longer: an error that is its context.DeadlineExceeded makes the call's a
+	// *RateLimitError, any other a *RequestError.
 	Wait(context.Context) error
 }
 
@@ -193,8 +199,11 @@ func WithLimiter(l Limiter) Option {
 	}
 }
 
-// WithLogger logs attempts, waits, token renewals and polls. No patient data
-// or secret is logged. Without it the SDK is silent.
+// WithLogger logs every Event: at Warn what a person should look into (a possible
+// duplicate, an unknown status, odd audio, a failed renewal of the token), at Info
+// what makes calls slow (retries, waits for the rate limit) and new tokens, at Debug
+// attempts and polls. No patient data or secret is logged. Without it the SDK is
+// silent; given twice, it logs to both.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *core) error {
 		if l == nil {
@@ -218,7 +227,8 @@ func WithObserver(f func(Event)) Option {
 }
 
 // WithStallTimeout cuts an attempt in which bytes of a body are due, in either
-// direction, and none moved for d. The default is 60 s; 0 means never.
+// direction, and none moved for d. The default is 60 s; 0 means never. The attempt
+// is a *NetworkError whose Timeout is true, and is repeated as such.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *core) error {
 		if d < 0 {
@@ -230,7 +240,9 @@ func WithStallTimeout(d time.Duration) Option {
 }
 
 // WithResponseTimeout bounds the time from the last byte sent to the first
-// received. The default is 5 min; 0 means never.
+// received. The default is 5 min; 0 means never. A read is then repeated; a submit
+// ends with a *NetworkError, and MaybeSubmitted is true. The longer of this and
+// WithStallTimeout bounds the wait for a connection.
 func WithResponseTimeout(d time.Duration) Option {
 	return func(c *core) error {
 		if d < 0 {

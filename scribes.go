@@ -24,7 +24,7 @@ type ScribeRequest struct {
 	Audio             []Audio   // required without Transcripts
 	Transcripts       []string  // required without Audio; none of them empty
 	PatientName       string    // optional
-	DateOfService     time.Time // optional; sent in RFC 3339
+	DateOfService     time.Time // optional; sent in RFC 3339 with its zone, of the years 1 to 9999
 	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
 }
 
@@ -154,7 +154,15 @@ func (s *ScribesService) Wait(ctx context.Context, id int64, opts ...WaitOption)
 	return s.waiter(opts).wait(ctx, id)
 }
 
-// WaitAll waits for many scribes at once; see TranscriptionsService.WaitAll.
+// WaitAll waits for many scribes at once and yields each as it ends, with
+// at most 8 requests in flight. The scribe is never nil, and its ID says
+// which it is; with a *WaitError it has nothing else. Each ends on its own, with an
+// error that Wait returns. When ctx ends, each unfinished id is yielded once with a
+// *WaitError. An id given twice is waited for once. Leaving the loop cancels what is
+// in flight.
+//
+// While the loop's body runs, no new poll is made: start long work, such as a call
+// that may wait for the rate limit, in a goroutine of its own.
 func (s *ScribesService) WaitAll(ctx context.Context, ids []int64, opts ...WaitOption) iter.Seq2[*Scribe, error] {
 	return s.waiter(opts).waitAll(ctx, ids)
 }

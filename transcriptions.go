@@ -22,7 +22,7 @@ type TranscriptionsService struct{ core *core }
 type TranscriptionRequest struct {
 	Audio             Audio     // required
 	PatientName       string    // optional
-	DateOfService     time.Time // optional; sent in RFC 3339
+	DateOfService     time.Time // optional; sent in RFC 3339 with its zone, of the years 1 to 9999
 	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
 }
 
@@ -126,10 +126,14 @@ func (s *TranscriptionsService) Wait(ctx context.Context, id int64, opts ...Wait
 }
 
 // WaitAll waits for many transcriptions at once and yields each as it ends, with
-// at most 8 requests in flight. The transcription is never nil and its ID says
-// which it is; the error is one that Wait returns. When ctx ends, each
-// unfinished id is yielded once with a *WaitError. Leaving the loop cancels what
-// is in flight.
+// at most 8 requests in flight. The transcription is never nil, and its ID says
+// which it is; with a *WaitError it has nothing else. Each ends on its own, with an
+// error that Wait returns. When ctx ends, each unfinished id is yielded once with a
+// *WaitError. An id given twice is waited for once. Leaving the loop cancels what is
+// in flight.
+//
+// While the loop's body runs, no new poll is made: start long work, such as a call
+// that may wait for the rate limit, in a goroutine of its own.
 func (s *TranscriptionsService) WaitAll(ctx context.Context, ids []int64, opts ...WaitOption) iter.Seq2[*Transcription, error] {
 	return s.waiter(opts).waitAll(ctx, ids)
 }

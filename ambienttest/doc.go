@@ -25,8 +25,9 @@
 //		})
 //	}
 //
-// A wrong password is one that the client is given in place of srv.Password. The directory examples/testing of the
-// repository is a small application with a test for each thing that can go wrong.
+// A wrong password is one that the client is given in place of srv.Password. The examples of Fault, RetryAfter and
+// WithTokenLifetime below show what else can go wrong; the directory examples/testing of the repository is a small
+// application with its tests.
 //
 // # Servers
 //
@@ -39,22 +40,28 @@
 //
 // A job is a list of [Step] values, each a status and how long it lasts. [Server.ScriptTranscription] and
 // [Server.ScriptScribe] write the life of the next job; helpers such as [TranscriptionFails] make the usual lives. The
-// server keeps no timer: a GET works out which step the job is in.
+// server keeps no timer: a GET works out which step the job is in. How many GETs arrive is the client's affair: this
+// SDK's SubmitAndWait makes the first 1 s after the submit, and Wait at once.
 //
 // # Faults
 //
 // [Server.Fault] plans what goes wrong with the nth request of a route: any status with any body, a delay, a trickle,
 // a truncated answer, a redirect, a connection reset at any point. A route is a method and a path template:
 //
-//	POST /auth/token
-//	POST /transcribe
-//	GET /transcribe/{id}
-//	POST /scribe
-//	GET /scribe/{id}
-//	POST /scribe/{id}/regenerate/audio
-//	*                                     any request, also to an unknown path
+//	route                                 answered, when all is well, with
+//	POST /auth/token                      200
+//	POST /transcribe                      202
+//	GET /transcribe/{id}                  200
+//	POST /scribe                          202
+//	GET /scribe/{id}                      200
+//	POST /scribe/{id}/regenerate/audio    202
+//	*                                     (any request, also to an unknown path)
 //
-// [Server.RevokeTokens] and [Server.SetRateLimit] change the server in mid-run.
+// A fault is of one request, whatever its Retry-After says: a client that comes back too early is let through. To see
+// that it waited, compare the Time of two [Request] values, or set a [RateLimit], which is enforced.
+//
+// [Server.RevokeTokens] and [Server.SetRateLimit] change the server in mid-run, for instance from a function given to
+// ambient.WithOnPoll, which is called in the middle of a wait.
 //
 // # What is checked
 //
@@ -62,8 +69,9 @@
 // bearer token; the rate limit (neither reads the body, so a client that sends "Expect: 100-continue" is refused
 // before it uploads); the form's names, types and counts; templates. The answers are the documented ones, and
 // FastAPI's where none is published; 422 bodies echo the input, as FastAPI's do, so that a client can show that it does
-// not repeat them. Two checks are stricter than the service is known to be: an unknown form field is refused, and so is
-// an Authorization header on the token call. Headers that a proxy may add are ignored.
+// not repeat them. Some checks are stricter than the service is known to be: refused are an unknown form field, a field
+// given twice that is not a list, a template id below 1, a file whose name ends in an undocumented type, and an
+// Authorization header on the token call. Headers that a proxy may add are ignored.
 //
 // # What is recorded
 //

@@ -17,7 +17,7 @@ type Fault struct {
 	BodySize int64         // bytes of filler text that follow Body; see [Endless]
 	Truncate bool          // announce the whole body, send half of it and close the connection
 	Early    bool          // answer without reading the request's body, as a proxy does with 413; needs a Status
-	Process  bool          // do the real work too, a job is created, and only then answer with Status or reset
+	Process  bool          // do the real work too: a job is created, with the next script, and only then answer or reset
 	Delay    time.Duration // wait before answering or resetting
 	Trickle  time.Duration // send one byte of the response's body per interval
 	Reset    Reset         // cut the connection
@@ -75,8 +75,11 @@ func Redirect(location string) Fault {
 
 // Fault plans a fault for the nth request of a route, counted from 1 and from the server's start. A route is a method
 // and a path template, such as "POST /transcribe" or "GET /transcribe/{id}", or "*" for any request. Where several
-// faults are due, the one planned first happens. Fault panics on an unknown route and on a fault that contradicts
-// itself.
+// faults are due, the one planned first happens. A fault with a Status comes before the token is looked at, so that it
+// hides one that has expired.
+//
+// Fault panics on an unknown route, and on a fault that contradicts itself: one that is Early, or has a Header, Body or
+// BodySize, without a Status; one that must Process what it does not read; half of a body that is Endless.
 //
 // A good client heals one fault by itself: it answers a 401 with a new token, a 503 with a repetition. To see its error,
 // plan the fault for every attempt with [Server.FaultRange], or give the client a single one
@@ -131,6 +134,8 @@ func (f Fault) mustMakeSense() {
 		panic("ambienttest: an early answer needs a Status")
 	case f.Process && notRead:
 		panic("ambienttest: a request that is not read cannot be processed")
+	case f.BodySize == Endless && (f.Truncate || f.Reset == ResetMidResponse):
+		panic("ambienttest: half of an endless body is never sent")
 	case f.Status == 0 && (f.Body != "" || f.Header != nil || f.BodySize != 0):
 		panic("ambienttest: Header, Body and BodySize need a Status")
 	}

@@ -213,6 +213,7 @@ func TestMistakesPanic(t *testing.T) {
 		"number":        func() { srv.Fault("*", 0, Answer(500)) },
 		"range":         func() { srv.FaultRange("*", 2, 1, Answer(500)) },
 		"status":        func() { srv.Fault("*", 1, Fault{Status: 100}) },
+		"endless":       func() { srv.Fault("*", 1, Fault{Status: 500, BodySize: Endless, Truncate: true}) },
 		"early":         func() { srv.Fault("*", 1, Fault{Early: true}) },
 		"process":       func() { srv.Fault("*", 1, Fault{Status: 413, Early: true, Process: true}) },
 		"body":          func() { srv.Fault("*", 1, Fault{Body: "x"}) },

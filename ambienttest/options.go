@@ -45,6 +45,9 @@ func WithCredentials(username, password string) Option {
 
 // WithTokenLifetime sets how long a token is good for; the default is 48 hours. The token's exp claim counts whole
 // seconds and is rounded down, the server itself is exact. Zero or less issues tokens that have already expired.
+//
+// This SDK renews a token before it expires, so that a short life shows renewals and no 401. For a 401 in mid-run plan
+// [Answer](401), or call [Server.RevokeTokens].
 func WithTokenLifetime(d time.Duration) Option {
 	return func(c *config) { c.tokenLifetime = d }
 }
@@ -54,7 +57,7 @@ func WithTokenDelay(d time.Duration) Option {
 	return func(c *config) { c.tokenDelay = d }
 }
 
-// WithTemplates names the templates that the account may use. By default it may use any.
+// WithTemplates names the templates that the account may use. By default, and without ids, it may use any.
 func WithTemplates(ids ...int64) Option {
 	return func(c *config) { c.templates = slices.Clone(ids) }
 }
@@ -69,7 +72,8 @@ func WithTranscript(text string) Option {
 	return func(c *config) { c.transcript = text }
 }
 
-// WithNote sets the field "note" of completed scribes that have no script.
+// WithNote sets the note of completed scribes that have no script. It comes in the field "note", which is this fake's
+// choice: the vendor has not published it. In this SDK it is Scribe.Extra["note"].
 func WithNote(note map[string]any) Option {
 	return func(c *config) { c.note = maps.Clone(note) }
 }

@@ -81,7 +81,7 @@ func (r Request) String() string {
 }
 
 // Requests returns what has arrived so far, in order of arrival. What a request's body held is known as soon as it
-// has been answered.
+// has been answered, or was cut off by a [Reset], when its Status stays 0.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

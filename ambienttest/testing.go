@@ -21,7 +21,8 @@ func Start(tb TB, opts ...Option) *Server {
 }
 
 // StartInMemory is [NewInMemory] for the length of a test, like [Start]. Make server and client inside the
-// testing/synctest bubble, and pass the bubble's own *testing.T, whose cleanup still runs in the bubble.
+// testing/synctest bubble, and pass the bubble's own *testing.T, whose cleanup still runs in the bubble. Take its
+// t.Context() too: the outer test's is not of the bubble.
 func StartInMemory(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	return forTest(tb, NewInMemory(opts...))
@@ -38,8 +39,8 @@ func forTest(tb TB, s *Server) *Server {
 	return s
 }
 
-// Unreached tells, in words, which scripts and faults have not been reached so far. Of a [Server.FaultRange] one request
-// is enough.
+// Unreached tells, in words that may change, which scripts and faults have not been reached so far. Of a
+// [Server.FaultRange] one request is enough.
 func (s *Server) Unreached() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 
 // snippets are the Go code blocks of the README, each of which says in a
 // comment before it what it is.
-var snippets = regexp.MustCompile("(?s)<!-- (program|test|fragment) -->\n```go\n(.*?)```")
+var snippets = regexp.MustCompile("(?s)<!-- (program|test|fragment|option) -->\n```go\n(.*?)```")
 
 // Every Go block of the README is compiled, and run against the fake API.
 func TestReadmeSnippets(t *testing.T) {
@@ -37,9 +37,11 @@ func TestReadmeSnippets(t *testing.T) {
 				out, err := runProgram(t, dir, code)
 				require.NoError(t, err, "%s", out)
 			case "fragment":
-				out, err := runProgram(t, dir, "package main\n\nimport (\n\t\"context\"\n\t\"log\"\n\n\tambient \"github.com/ambient-scribe/ambient-go\"\n)\n\n"+
-					"func main() {\n\tctx := context.Background()\n\tclient, err := ambient.NewClient()\n\tif err != nil {\n\t\tlog.Fatal(err)\n\t}\n"+
-					code+"\tif err != nil || transcript.RawText == \"\" {\n\t\tlog.Fatal(err)\n\t}\n}\n")
+				out, err := runProgram(t, dir, mainOf("client, err := ambient.NewClient()\n"+check+code+"if transcript.RawText == \"\" {\nlog.Fatal()\n}\n"+check))
+				require.NoError(t, err, "%s", out)
+			case "option":
+				out, err := runProgram(t, dir, mainOf("client, err := ambient.NewClient("+strings.TrimSpace(code)+")\n"+check+
+					"_, err = client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: ambient.AudioFile(\"visit.mp3\")})\n"+check))
 				require.NoError(t, err, "%s", out)
 			case "test":
 				file := filepath.Join(dir, "readme_test.go")
@@ -50,6 +52,15 @@ func TestReadmeSnippets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// check is what a program does with an error.
+const check = "if err != nil {\nlog.Fatal(err)\n}\n"
+
+// mainOf makes a program of a piece of one.
+func mainOf(body string) string {
+	return "package main\n\nimport (\n\t\"context\"\n\t\"log\"\n\n\tambient \"github.com/ambient-scribe/ambient-go\"\n)\n\n" +
+		"func main() {\nctx := context.Background()\n" + body + "}\n"
 }
 
 // Every relative link of the project's papers, and every Go file that they name,
