@@ -24,7 +24,7 @@ func limitClients() []limitClient {
 	return []limitClient{
 		{nameOurs, "defaults", limitOurs},
 		{nameRetryable, "RetryMax 50, else its defaults; follows Retry-After", limitRetryable},
-		{nameTFE, "go-retryablehttp behind x/time/rate, set to two thirds of X-RateLimit-Limit, with go-tfe's bounds", limitTFE},
+		{nameTFE, "go-retryablehttp behind x/time/rate, set to two thirds of X-RateLimit-Limit, with go-tfe's bounds; it reads no other header", limitTFE},
 		{nameFailsafe, "failsafehttp's retry policy, 50 retries, backoff of 250 ms to 30 s; follows Retry-After", limitFailsafe},
 		{nameResty, "50 retries, waits of 250 ms to 30 s; follows Retry-After", limitResty},
 	}
