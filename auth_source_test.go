@@ -96,7 +96,7 @@ func TestExpectIsDropped(t *testing.T) {
 		unknown := ambienttest.Answer(http.StatusExpectationFailed)
 		unknown.Early = true
 		plan(srv, unknown)
-		_, err := submitOf(t.Context(), newClient(t, srv), ambient.AudioBytes("visit.mp3", longVisit()[:2<<20]))
+		_, err := submitOf(t.Context(), newClient(t, srv), ambient.AudioBytes("visit.mp3", announcedVisit()))
 		require.NoError(t, err)
 		sent := srv.RequestsTo(submitRoute)
 		require.Len(t, sent, 2)

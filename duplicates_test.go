@@ -96,8 +96,8 @@ func TestAnEarlySuccessMayHaveBeenTaken(t *testing.T) {
 				inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 					client := newClient(t, srv, ambient.WithRetryPolicy(ambient.RetryPolicy{Submits: policy}))
 					for n, audio := range []ambient.Audio{
-						ambient.AudioBytes("visit.mp3", pattern(4<<20)),
-						ambient.AudioReader("visit.mp3", readerAt(pattern(4<<20))), // in chunks
+						ambient.AudioBytes("visit.mp3", announcedVisit()),
+						ambient.AudioReader("visit.mp3", readerAt(shortVisit())), // in chunks
 					} {
 						srv.Fault(submitRoute, n+1, fault)
 						_, err := submitOf(t.Context(), client, audio)

@@ -63,6 +63,9 @@ func visit() ambient.Audio {
 // shortVisit is a recording that no buffer on the way holds whole.
 var shortVisit = sync.OnceValue(func() []byte { return pattern(256 << 10) })
 
+// announcedVisit is a recording that is announced with Expect: 100-continue.
+var announcedVisit = sync.OnceValue(func() []byte { return pattern(1<<20 + 1) })
+
 // longVisit is a recording that no socket buffer swallows.
 var longVisit = sync.OnceValue(func() []byte { return pattern(20 << 20) })
 

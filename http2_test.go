@@ -213,7 +213,7 @@ func TestRefusedStreams(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
-			content := longVisit() // of which part is on its way when the refusal comes
+			content := pattern(1 << 20) // of which part is on its way when the refusal comes
 			s, client := startRawHTTP2(t, first(refuse))
 			sub, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", content))
 			require.NoError(t, err)
@@ -246,7 +246,7 @@ func TestResetStream(t *testing.T) {
 	t.Run("submit in part", func(t *testing.T) {
 		leavesNothing(t)
 		s, client := startRawHTTP2(t, reset)
-		sub, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", longVisit()[:12<<20]))
+		sub, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", pattern(1<<20)))
 		require.NoError(t, err)
 		assert.Len(t, sub.Call.Attempts, 2)
 		assert.Equal(t, ambient.PartlySent, sub.Call.Attempts[0].Sent)

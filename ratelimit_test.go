@@ -251,7 +251,7 @@ func TestRefusedUploadsCostNothing(t *testing.T) {
 		srv.SetRateLimit(ambienttest.RateLimit{Limit: 1, Window: time.Minute, Dialect: ambienttest.RetryAfterOnly})
 		var info ambient.CallInfo
 		for range 2 {
-			_, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", pattern(2<<20)), ambient.WithCallInfo(&info))
+			_, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", announcedVisit()), ambient.WithCallInfo(&info))
 			require.NoError(t, err)
 		}
 		arrived := srv.RequestsTo(submitRoute)

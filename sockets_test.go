@@ -160,7 +160,7 @@ func TestEarlyRefusalOnRealSockets(t *testing.T) {
 	early.Early = true
 	srv.FaultRange(submitRoute, 1, calls, early)
 	client := newClient(t, srv)
-	audio := ambient.AudioBytes("visit.mp3", pattern(2<<20))
+	audio := ambient.AudioBytes("visit.mp3", announcedVisit())
 	for range calls {
 		_, err := submitOf(t.Context(), client, audio)
 		refused, ok := errors.AsType[*ambient.APIError](err)

@@ -36,8 +36,8 @@ func withTrickle(f ambienttest.Fault, d time.Duration) ambienttest.Fault {
 // its bound, says so, and is told apart by how far it got.
 func TestADeadConnectionIsCut(t *testing.T) {
 	t.Parallel()
-	const stall, response = 60 * time.Second, 5 * time.Minute    // the defaults
-	announced := ambient.AudioBytes("visit.mp3", pattern(2<<20)) // announced with Expect: 100-continue
+	const stall, response = 60 * time.Second, 5 * time.Minute // the defaults
+	announced := ambient.AudioBytes("visit.mp3", announcedVisit())
 	hangMidBody := ambienttest.Fault{Reset: ambienttest.ResetMidBody, Delay: time.Hour}
 	for _, c := range []struct {
 		name  string

@@ -295,7 +295,7 @@ func TestWaitErrorTellsOfADuplicate(t *testing.T) {
 			for _, route := range []string{"POST /transcribe", "POST /scribe"} {
 				srv.Fault(route, 1, ambienttest.Fault{Status: 504, Process: maybe, Early: !maybe})
 			}
-			large := ambient.AudioBytes("visit.mp3", pattern(2<<20)) // announced, so that an early 504 leaves it unsent
+			large := ambient.AudioBytes("visit.mp3", announcedVisit()) // announced, so that an early 504 leaves it unsent
 			soon := func() context.Context {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				t.Cleanup(cancel)

@@ -61,7 +61,7 @@ func measure(quick bool, rounds int) (*results, error) {
 	}
 	step("size of a program")
 	for _, m := range first(minimals(), quick) {
-		size, err := measureSize(m)
+		size, err := measureSize(m, quick)
 		if err != nil {
 			return nil, err
 		}

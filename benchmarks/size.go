@@ -100,9 +100,9 @@ type sizeResult struct {
 
 func (r sizeResult) kib() float64 { return math.Ceil(float64(r.bytes) / 1024) }
 
-// measureSize builds a program in a module of its own, stripped and without
-// cgo.
-func measureSize(m minimal) (sizeResult, error) {
+// measureSize counts the modules of a program in a module of its own, and unless
+// quick builds it, stripped and without cgo.
+func measureSize(m minimal, quick bool) (sizeResult, error) {
 	r := sizeResult{name: m.name}
 	dir, err := os.MkdirTemp("", "ambient-size-")
 	if err != nil {
@@ -131,6 +131,11 @@ func measureSize(m minimal) (sizeResult, error) {
 	if _, err := goCommand(dir, "mod", "tidy"); err != nil {
 		return r, err
 	}
+	list, err := goCommand(dir, "list", "-m", "all")
+	r.modules = strings.Count(list, "\n") - 1 // without the program's own
+	if err != nil || quick {
+		return r, err
+	}
 	if _, err := goCommand(dir, "build", "-trimpath", "-ldflags", "-s -w", "-o", "minimal", "."); err != nil {
 		return r, err
 	}
@@ -138,9 +143,8 @@ func measureSize(m minimal) (sizeResult, error) {
 	if err != nil {
 		return r, err
 	}
-	list, err := goCommand(dir, "list", "-m", "all")
-	r.bytes, r.modules = info.Size(), strings.Count(list, "\n")-1 // without the program's own
-	return r, err
+	r.bytes = info.Size()
+	return r, nil
 }
 
 func goCommand(dir string, args ...string) (string, error) {
