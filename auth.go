@@ -30,8 +30,8 @@ type tokenSecret struct {
 	expiry time.Time
 }
 
-// NewToken returns a token. A zero expiry means that it is not known. A token that
-// expires while its call waits for the rate limit is not sent.
+// NewToken returns a token. A zero expiry means that it is not known. If it
+// expires while its call waits for the rate limit, its source is asked again.
 func NewToken(value string, expiry time.Time) Token {
 	return Token{hide(tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry})}
 }
@@ -70,8 +70,8 @@ type TokenSource interface {
 	// Token returns a token that is valid as far as is known. It is called before
 	// every attempt, and should end with ctx.
 	Token(ctx context.Context) (Token, error)
-	// Invalidate is called when the API refuses stale. The call then asks Token once
-	// more, and ends if the token is the same. A source that has given out a newer
+	// Invalidate is called at the first refusal in a call. The call then asks Token
+	// once more, and ends if the token is the same. A source that has given out a newer
 	// one since does nothing.
 	Invalidate(stale Token)
 }

@@ -117,8 +117,9 @@ func (c *call) attempt(req *http.Request) (verdict, error) {
 			return final, c.unsent(err)
 		}
 		if lived && !token.lives() { // it expired in the line
-			c.endTurn(gate.Outcome{})
-			continue
+			if token, err = c.token(); err != nil {
+				return final, c.unsent(err)
+			}
 		}
 		start := time.Now()
 		report := c.send(req, token, cookies)

@@ -49,7 +49,8 @@ type waitOption func(*waitOptions)
 
 func (f waitOption) applyWait(o *waitOptions) { f(o) }
 
-// WithPollInterval bounds the time between two polls of a job. The defaults
+// WithPollInterval bounds the time between two polls of a job, unless the server asks
+// for another with Retry-After: min or more, and 15 min at most. The defaults
 // are 1 s and 60 s; zero or less keeps the default. A min above max raises max. The
 // last poll before the context's deadline comes earlier, so that it fits.
 func WithPollInterval(min, max time.Duration) WaitOption {

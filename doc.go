@@ -14,9 +14,9 @@
 // second needs the id only, in this process or another. SubmitAndWait and
 // CreateAndWait make both. The first poll of a new job comes after 1 s, of any
 // other at once; the time between two polls is an eighth of the job's age, at least
-// 1 s and at most 60 s (WithPollInterval). A wait ends before its job when its
-// context does, when a poll is refused, and when 10 in a row fail; the error is then
-// a [WaitError] with the id to resume with.
+// 1 s and at most 60 s (WithPollInterval), or what the server's Retry-After asks for.
+// A wait ends before its job when its context does, when a poll is refused, and when
+// 10 in a row fail; the error is then a [WaitError] with the id to resume with.
 //
 // The API has no list of jobs, so no program can look whether the service has a
 // visit. Store that a visit is about to be submitted, and its id afterwards: one
@@ -42,7 +42,7 @@
 //	404 NotFoundError                              check the id and the account
 //	409 ConflictError                              see whether it exists already
 //	400 BadRequestError, 422 ValidationError       fix the request: Fields, or Detail
-//	RequestError, refused before it was sent       fix the request, file or option: Field
+//	RequestError, refused before it was sent       fix what Field names: request, file, option, source
 //	AudioError, failed while it was sent           fix the source of the audio, submit again
 //	DecodeError                                    see Body: a success, but not as documented
 //	any other status: APIError alone               see StatusCode
@@ -125,8 +125,8 @@
 //     Content-Length that it announced: give log.SetOutput a safe place.
 //   - fmt prints an unexported field of your struct without asking the value in it:
 //     hold requests, results and errors there as pointers, and print with %v.
-//   - fmt answers %w outside of fmt.Errorf, and %p, with the fields of a value. go vet
-//     finds these.
+//   - fmt answers %p, and %w outside of fmt.Errorf, with the fields of a value: never
+//     print with them. go vet finds %w only.
 //   - slog.JSONHandler marshals a slice, map or struct that holds requests or results,
 //     in full: log them one by one.
 //

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/ambient-scribe/ambient-go/internal/gate"
 )
@@ -65,26 +68,19 @@ func (c *call) countWait(start time.Time) time.Time {
 	return now
 }
 
-// An allower is a *rate.Limiter, or a type that embeds one.
-type allower interface {
-	Allow() bool
-	Burst() int
-}
-
-// answerTime is what a limiter may need to answer, which is no wait for the limit:
-// it may ask another process.
+// answerTime is what a limiter of the caller's own may need to answer, which is no
+// wait for the limit: it may ask another process.
 const answerTime = time.Second
 
 // waitForLimiter asks the caller's limiter, for no longer than the call may
 // wait. The error of x/time/rate for a wait that would be too long is no
 // context.DeadlineExceeded; ours is where it was the context's deadline.
 func (c *call) waitForLimiter() error {
-	static, isStatic := c.limiter.(allower)
-	if isStatic && static.Allow() {
-		return nil
-	}
 	patience := max(c.limitLeft, answerTime)
-	if isStatic {
+	if static, ok := c.limiter.(*rate.Limiter); ok {
+		if static.Allow() {
+			return nil
+		}
 		patience = max(c.limitLeft, noticeable)
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, patience)
@@ -96,7 +92,7 @@ func (c *call) waitForLimiter() error {
 	switch {
 	case c.ctx.Err() != nil:
 		return c.interrupted()
-	case isStatic && static.Burst() > 0, errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), strings.HasSuffix(err.Error(), "would exceed context deadline"):
 		deadline, ok := c.ctx.Deadline()
 		return c.limitError(time.Time{}, ok && time.Until(deadline) < patience)
 	}

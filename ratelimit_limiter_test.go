@@ -83,11 +83,32 @@ func TestLimiterThatTakesTooLong(t *testing.T) {
 type countingLimiter struct {
 	*rate.Limiter
 	asked atomic.Int64
+	down  bool
 }
 
 func (l *countingLimiter) Wait(ctx context.Context) error {
 	l.asked.Add(1)
+	if l.down {
+		return errLease
+	}
 	return l.Limiter.Wait(ctx)
+}
+
+// A limiter that embeds a rate.Limiter is asked by its own Wait, every time, and
+// its own failures are no rate limit.
+func TestLimiterThatEmbedsOne(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		l := &countingLimiter{Limiter: rate.NewLimiter(100, 100)}
+		client := newClient(t, srv, ambient.WithLimiter(l))
+		for range 5 {
+			_, err := submitOf(t.Context(), client, visit())
+			require.NoError(t, err)
+		}
+		assert.EqualValues(t, 5, l.asked.Load())
+		l.down = true
+		_, err := submitOf(t.Context(), client, visit())
+		assert.True(t, isA[*ambient.RequestError](err), "%v", err)
+	})
 }
 
 // A limiter that has to ask another process is given the time for it, however

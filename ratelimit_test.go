@@ -243,6 +243,20 @@ func TestATokenThatExpiresInTheLine(t *testing.T) {
 	}, ambienttest.WithTokenLifetime(5*time.Minute))
 }
 
+// So it is where the line is longer than a token lives: no turn is given away.
+func TestALineLongerThanATokenLives(t *testing.T) {
+	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := newClient(t, srv, ambient.WithRateLimit(1, 1))
+		id := submitted(t, client)
+		for _, err := range callers(100, func() error { _, err := client.Transcriptions.Get(t.Context(), id); return err }) {
+			require.NoError(t, err)
+		}
+		for _, r := range srv.Requests() {
+			assert.NotEqual(t, 401, r.Status)
+		}
+	}, ambienttest.WithTokenLifetime(30*time.Second))
+}
+
 // An upload that is refused has cost no byte of its body.
 func TestRefusedUploadsCostNothing(t *testing.T) {
 	t.Parallel()

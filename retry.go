@@ -22,7 +22,7 @@ type RetryPolicy struct {
 	BaseDelay      time.Duration // default 500 ms; doubles with each retry, full jitter
 	MaxDelay       time.Duration // default 30 s; caps the backoff
 	MaxServerDelay time.Duration // default 2 min; a longer Retry-After on a 5xx ends the call at once
-	MaxLimitWait   time.Duration // default 15 min; longest a call waits, in all, for the rate limit; negative = never wait
+	MaxLimitWait   time.Duration // default 15 min; longest a call waits, in all, for the rate limit; negative = never wait (a Limiter of your own has 1 s to answer)
 	Submits        SubmitRetry   // default RetryDocumented
 }
 

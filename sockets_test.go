@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
@@ -148,6 +150,31 @@ func TestManyResetsInTheMiddle(t *testing.T) {
 		assert.True(t, arrived[1].Complete)
 	}
 	t.Logf("%d of %d uploads were repeated", repeated, uploads)
+}
+
+// TestASuccessRightAtTheEnd: a server that answers as soon as it has the closing
+// boundary of a chunked upload is not early, however late the last Read comes.
+func TestASuccessRightAtTheEnd(t *testing.T) {
+	leavesNothing(t)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		form, err := r.MultipartReader()
+		for err == nil {
+			var part *multipart.Part
+			if part, err = form.NextPart(); err == nil {
+				_, err = io.Copy(io.Discard, part)
+			}
+		}
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = w.Write([]byte(`{"transcription_id": 7}`))
+	}))
+	defer srv.Close()
+	client, err := ambient.NewClient(ambient.WithBaseURL(srv.URL), ambient.WithToken("synthetic"))
+	require.NoError(t, err)
+	defer client.CloseIdleConnections()
+	for range 300 {
+		_, err := submitOf(t.Context(), client, ambient.AudioReader("visit.mp3", readerAt(shortVisit()[:10_000])))
+		require.NoError(t, err)
+	}
 }
 
 // TestEarlyRefusalOnRealSockets: with Expect: 100-continue a refusal is seen

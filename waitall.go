@@ -134,7 +134,8 @@ func (a *allWaiter[T]) giveUp(ctx context.Context, yield func(T, error) bool) {
 	}
 }
 
-// drain waits for the polls in flight, which the end of their context ends.
+// drain waits for the polls in flight, which the end of their context ends. What
+// became of them nobody asks any more, not even of a panic.
 func (a *allWaiter[T]) drain() {
 	for ; a.inFlight > 0; a.inFlight-- {
 		<-a.polled

@@ -103,11 +103,12 @@ func (in *Intake) submit(ctx context.Context, v *Visit) error {
 		return err
 	case ambient.Retryable(err), errors.As(err, &unauthorized):
 		return err // not the visit's fault
-	case errors.As(err, &api), errors.As(err, &request):
+	case errors.As(err, &api) && (api.StatusCode == 400 || api.StatusCode == 413 || api.StatusCode == 422),
+		errors.As(err, &request) && request.Field == "audio_file":
 		v.State = Rejected
 		return nil
 	}
-	return err
+	return err // of the set-up, or a vault that is down: not the visit's fault either
 }
 
 // wait waits for a submitted visit.

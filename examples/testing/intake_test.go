@@ -284,3 +284,16 @@ func TestCrashDuringSubmit(t *testing.T) {
 		c.api.AssertCount(t, "POST /transcribe", 1)
 	})
 }
+
+// A vault that is down is not the visit's fault.
+func TestVaultIsDown(t *testing.T) {
+	inClinic(t, func(t *testing.T, c *clinic) {
+		c.connect(t, ambient.WithCredentialsFunc(func(context.Context) (string, string, error) {
+			return "", "", errors.New("the vault is sealed")
+		}))
+		if err := c.Transcribe(t.Context(), visit(t, "a")); err == nil {
+			t.Error("no error")
+		}
+		c.want(t, "a", New, "")
+	})
+}

@@ -152,6 +152,24 @@ func (p *pausing) Read(b []byte) (int, error) {
 	return p.r.Read(b[:min(1, len(b))])
 }
 
+// The end comes with the last bytes: a server that has read the closing boundary
+// of a chunked body may answer before another Read, and that is not too early.
+func TestTheEndComesWithTheLastBytes(t *testing.T) {
+	for _, size := range []int64{5, -1} {
+		r := build(size, &source{reader: text("first")}).Open()
+		var last []byte
+		var err error
+		for err == nil {
+			p := make([]byte, 1000)
+			var n int
+			n, err = r.Read(p)
+			last = p[:n]
+		}
+		assert.Equal(t, io.EOF, err)
+		assert.True(t, bytes.HasSuffix(last, []byte("--\r\n")), "%q", last)
+	}
+}
+
 // A body whose source fails ends at that byte, without the closing boundary,
 // and the error says where.
 func TestBrokenSources(t *testing.T) {

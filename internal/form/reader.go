@@ -36,7 +36,12 @@ func (r *reader) Read(p []byte) (int, error) {
 			r.err = io.EOF
 			break
 		}
-		if n := r.readSegment(p); n > 0 {
+		n := r.readSegment(p)
+		if n > 0 && len(r.rest) == 0 {
+			r.err = io.EOF // with the last bytes, behind which a server may answer at once
+			return n, io.EOF
+		}
+		if n > 0 {
 			return n, nil
 		}
 	}
