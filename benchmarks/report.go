@@ -36,7 +36,7 @@ func (r *results) report() string {
 	d.line("")
 	d.line("Written by `go run .` in this directory on %s, in %s. Do not edit.", r.began.UTC().Format(time.DateOnly), r.took.Round(time.Second))
 	d.line("")
-	d.line("Machine: %s. Commit of this SDK: %s.", machine(), commit())
+	d.line("Machine: %s. Commit of this SDK: %s.", machine(), r.commit)
 	d.line("")
 	d.line("Figures are medians of %d runs, unless a table says otherwise; where they differed, the least and the greatest follow in", r.rounds)
 	d.line("brackets. Every client is set up as its documentation shows; [rivals.go](rivals.go) says where not, and why.")

@@ -11,6 +11,7 @@ import (
 // results are all rows. In each list this SDK is the first.
 type results struct {
 	began     time.Time
+	commit    string // of this SDK, then
 	took      time.Duration
 	rounds    int
 	gets      []getResult
@@ -25,7 +26,7 @@ type results struct {
 
 // measure runs all rows, of this SDK alone if quick.
 func measure(quick bool, rounds int) (*results, error) {
-	r := &results{began: time.Now(), rounds: rounds, waiters: first(waiters(), quick)}
+	r := &results{began: time.Now(), commit: commit(), rounds: rounds, waiters: first(waiters(), quick)}
 	var err error
 	step("allocations and time of a GET")
 	if r.gets, err = measureAllocs(first(getters(), quick), getRuns*rounds); err != nil {
