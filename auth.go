@@ -3,84 +3,17 @@ package ambient
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 )
 
 const (
-	defaultTokenLife = 48 * time.Hour       // documented by the API
-	maxTokenLife     = 365 * 24 * time.Hour // an exp beyond it is not believed
-	tokenCallTime    = time.Minute          // of a renewal, on top of what it may wait for the rate limit
-	refusedFor       = 5 * time.Second      // for which refused credentials are not tried again
+	tokenCallTime = time.Minute     // of a renewal, on top of what it may wait for the rate limit
+	refusedFor    = 5 * time.Second // for which refused credentials are not tried again
 )
-
-// Token is a bearer token. It prints and marshals as nothing but its expiry.
-type Token struct{ secret hidden[tokenSecret] }
-
-type tokenSecret struct {
-	value  string
-	header []string // the Authorization header's value
-	expiry time.Time
-}
-
-// NewToken returns a token. A zero expiry means that it is not known. If it
-// expires while its call waits for the rate limit, its source is asked again.
-func NewToken(value string, expiry time.Time) Token {
-	return Token{hide(tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry})}
-}
-
-// Value returns the secret itself; empty for a zero Token.
-func (t Token) Value() string {
-	if s := t.secret.get(); s != nil {
-		return s.value
-	}
-	return ""
-}
-
-// Expiry returns when the token expires; zero when unknown.
-func (t Token) Expiry() time.Time {
-	if s := t.secret.get(); s != nil {
-		return s.expiry
-	}
-	return time.Time{}
-}
-
-// lives reports whether the token has not expired, as far as is known.
-func (t Token) lives() bool { return t.Expiry().IsZero() || time.Now().Before(t.Expiry()) }
-
-func (t Token) String() string {
-	if t.Expiry().IsZero() {
-		return "Token(hidden)"
-	}
-	return "Token(hidden, expires " + t.Expiry().UTC().Format(time.RFC3339) + ")"
-}
-
-func (t Token) Format(s fmt.State, verb rune) { formatText(s, verb, t.String()) }
-func (t Token) MarshalText() ([]byte, error)  { return []byte(t.String()), nil }
-
-// A TokenSource gives out bearer tokens. It must be safe for concurrent use.
-type TokenSource interface {
-	// Token returns a token that is valid as far as is known. It is called before
-	// every attempt, and should end with ctx.
-	Token(ctx context.Context) (Token, error)
-	// Invalidate is called at the first refusal in a call. The call then asks Token
-	// once more, and ends if the token is the same. A source that has given out a newer
-	// one since does nothing.
-	Invalidate(stale Token)
-}
-
-// A staticToken cannot be renewed.
-type staticToken struct{ token Token }
-
-func (s staticToken) Token(context.Context) (Token, error) { return s.token, nil }
-func (staticToken) Invalidate(Token)                       {}
 
 // A passwordSource fetches tokens by the OAuth2 password flow and keeps them.
 // However many callers need one, one call is made.
@@ -260,57 +193,6 @@ func (s *passwordSource) ask(ctx context.Context) (username, password string, er
 		return a
 	})
 	return a.username, a.password, cmp.Or(a.err, hung)
-}
-
-// readToken reads the answer of the token call and tells what is wrong with it.
-func readToken(a answer, now time.Time) (Token, string) {
-	var reply struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
-	}
-	switch {
-	case json.Unmarshal(a.body, &reply) != nil:
-		return Token{}, "not the documented JSON"
-	case reply.AccessToken == "" || strings.ContainsAny(reply.AccessToken, " \r\n"):
-		return Token{}, "no usable access_token"
-	case reply.TokenType != "" && !strings.EqualFold(reply.TokenType, "bearer"):
-		return Token{}, "token_type is not bearer"
-	}
-	return NewToken(reply.AccessToken, now.Add(tokenLife(reply.AccessToken, a.header, now))), ""
-}
-
-// tokenLife is how long a new token lives: until its exp claim (RFC 7519,
-// section 4.1.4) by the server's own clock, as its Date header tells it. A
-// claim that is absent, past, or absurdly far is not believed.
-func tokenLife(jwt string, header http.Header, now time.Time) time.Duration {
-	if date, err := http.ParseTime(header.Get("Date")); err == nil {
-		now = date
-	}
-	exp, ok := expClaim(jwt)
-	if !ok || exp <= float64(now.Unix()) || exp > float64(now.Add(maxTokenLife).Unix()) {
-		return defaultTokenLife
-	}
-	return time.Unix(int64(exp), 0).Sub(now)
-}
-
-// expClaim reads the exp claim without verifying the token, which is the API's
-// to do.
-func expClaim(jwt string) (exp float64, ok bool) {
-	parts := strings.Split(jwt, ".")
-	if len(parts) != 3 {
-		return 0, false
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil {
-		return 0, false
-	}
-	var claims struct {
-		Exp *float64 `json:"exp"`
-	}
-	if json.Unmarshal(payload, &claims) != nil || claims.Exp == nil {
-		return 0, false
-	}
-	return *claims.Exp, true
 }
 
 // freshToken renews an aging token before a request that cannot be repeated.
