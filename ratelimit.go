@@ -74,7 +74,8 @@ const answerTime = time.Second
 
 // waitForLimiter asks the caller's limiter, for no longer than the call may
 // wait. The error of x/time/rate for a wait that would be too long is no
-// context.DeadlineExceeded; ours is where it was the context's deadline.
+// context.DeadlineExceeded and has only its text to be known by, which a test keeps
+// watch on; ours is one where it was the context's deadline.
 func (c *call) waitForLimiter() error {
 	patience := max(c.limitLeft, answerTime)
 	if static, ok := c.limiter.(*rate.Limiter); ok {

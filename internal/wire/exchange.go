@@ -38,7 +38,7 @@ type exchange struct {
 // through the trace proves nothing by having none.
 func (x *exchange) trace(ctx context.Context, req *http.Request, body Body) context.Context {
 	x.hooks = httptrace.ClientTrace{GetConn: x.onGetConn, GotConn: x.onGotConn, GotFirstResponseByte: x.onFirstByte}
-	if body == nil && req.Method != http.MethodGet {
+	if body == nil && req.Method != http.MethodGet { // to repeat a GET creates nothing
 		x.hooks.WroteRequest = x.onWroteRequest
 	}
 	return httptrace.WithClientTrace(ctx, &x.hooks)
