@@ -8,16 +8,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
-	"github.com/ambient-scribe/ambient-go/internal/mask"
-	"github.com/ambient-scribe/ambient-go/internal/scrub"
-	"github.com/ambient-scribe/ambient-go/internal/wire"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
+	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
 // Delivery says how far a request got.
 type Delivery int
 
-const ( // in the order of wire.Delivery
+const ( // in the order of exchange.Delivery
 	NotSent    Delivery = iota // no connection was had
 	PartlySent                 // part of the request left, and its framing proves that the server has no whole one (RFC 9112, section 8)
 	FullySent                  // all of it left and no answer came: the service may have taken it
@@ -56,10 +56,10 @@ type Attempt struct {
 }
 
 // keep adds an attempt to the call's record.
-func (c *call) keep(r wire.Report, start time.Time) {
+func (c *call) keep(r exchange.Report, start time.Time) {
 	c.lastHeader = r.Header
 	a := Attempt{
-		Start: start, Duration: time.Since(start), StatusCode: r.Status, Err: scrub.Error(r.Err), Wait: c.waited,
+		Start: start, Duration: time.Since(start), StatusCode: r.Status, Err: safeerr.Error(r.Err), Wait: c.waited,
 		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeTaken: c.mayHaveTaken(r), repeated: c.submit && r.Repeated,
 	}
 	c.waited = 0
@@ -67,7 +67,7 @@ func (c *call) keep(r wire.Report, start time.Time) {
 		c.attempts = c.first[:0]
 	}
 	c.attempts = append(c.attempts, a)
-	c.emit(Event{Kind: EventAttempt, Number: len(c.attempts), Attempt: a, RequestID: mask.ID(requestID(r.Header)), Err: a.Err})
+	c.emit(Event{Kind: EventAttempt, Number: len(c.attempts), Attempt: a, RequestID: redact.ID(requestID(r.Header)), Err: a.Err})
 }
 
 // CallInfo tells how a call went.
@@ -87,7 +87,7 @@ func (c *call) callInfo() CallInfo {
 }
 
 func (i CallInfo) String() string {
-	return fmt.Sprintf("CallInfo(%d attempts, request id %s)", len(i.Attempts), cmp.Or(mask.ID(i.RequestID), "none"))
+	return fmt.Sprintf("CallInfo(%d attempts, request id %s)", len(i.Attempts), cmp.Or(redact.ID(i.RequestID), "none"))
 }
 
 func (i CallInfo) Format(s fmt.State, verb rune) { formatText(s, verb, i.String()) }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/ambient-scribe/ambient-go/internal/container"
+	"github.com/ambient-scribe/ambient-go/internal/audiotype"
 	"github.com/ambient-scribe/ambient-go/internal/form"
 )
 
@@ -26,8 +26,8 @@ func (a Audio) part(field string, n int) (part form.File, warning string, err er
 	if err != nil {
 		return refused("cannot be opened: "+audioText(err), err)
 	}
-	peeked := bufio.NewReaderSize(first, container.HeadSize)
-	head, err := peeked.Peek(container.HeadSize)
+	peeked := bufio.NewReaderSize(first, audiotype.HeadSize)
+	head, err := peeked.Peek(audiotype.HeadSize)
 	if err != nil && err != io.EOF {
 		first.Close()
 		return refused("cannot be read: "+audioText(err), err)
@@ -90,8 +90,8 @@ func openOnce(r io.Reader, source io.Closer) func() (io.ReadCloser, error) {
 // bytes are those of no documented container, or of another than the name or
 // type says.
 func (s *audioSource) describe(part *form.File, head []byte, n int) (warning string) {
-	claim, claimed := container.ByName(s.claim)
-	format, known := container.Detect(head)
+	claim, claimed := audiotype.ByName(s.claim)
+	format, known := audiotype.Detect(head)
 	switch {
 	case known && claimed && format.Contradicts(claim):
 		warning = fmt.Sprintf("audio %d has the first bytes of %s and a name that ends in %s", n, format.Ext, claim.Ext)

@@ -14,9 +14,9 @@ import (
 
 	"github.com/hashicorp/go-retryablehttp"
 
-	"github.com/ambient-scribe/ambient-go/internal/gate"
-	"github.com/ambient-scribe/ambient-go/internal/limits"
-	"github.com/ambient-scribe/ambient-go/internal/wire"
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
+	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
+	"github.com/ambient-scribe/ambient-go/internal/throttle"
 )
 
 // A call is one API call on its way: run is its walk, attempt the walk of one
@@ -28,22 +28,22 @@ type call struct {
 	ctx context.Context
 
 	url         *url.URL
-	body        wire.Body // nil for none
+	body        exchange.Body // nil for none
 	contentType string
 	accept      func(answer) (problem string) // takes a 2xx answer, or says why not
-	gate        *gate.Gate
+	gate        *throttle.Gate
 
-	order        uint64        // in the gate's line
-	ticket       gate.Ticket   // of its turn to send
-	inTurn       bool          // from takeTurn to endTurn
-	limitLeft    time.Duration // how long it may still wait for the rate limit
-	waited       time.Duration // since the last attempt
-	refusedToken Token         // the token that was refused, after that happened
-	noExpect     bool          // the server does not know Expect: 100-continue
-	limits       limits.Info   // what the last answer said of the rate limit
-	lastHeader   http.Header   // of the last answer
-	retries                    // the state of retry.go
-	err          error         // what the last attempt met
+	order        uint64               // in the gate's line
+	ticket       throttle.Ticket      // of its turn to send
+	inTurn       bool                 // from takeTurn to endTurn
+	limitLeft    time.Duration        // how long it may still wait for the rate limit
+	waited       time.Duration        // since the last attempt
+	refusedToken Token                // the token that was refused, after that happened
+	noExpect     bool                 // the server does not know Expect: 100-continue
+	limits       ratelimitheader.Info // what the last answer said of the rate limit
+	lastHeader   http.Header          // of the last answer
+	retries                           // the state of retry.go
+	err          error                // what the last attempt met
 }
 
 // An answer is a response read in full.
@@ -104,7 +104,7 @@ func (c *call) run(ctx context.Context) error {
 // back, until that is for the retry policy to decide: a renewed token and a
 // rate limit are settled here.
 func (c *call) attempt(req *http.Request) (verdict, error) {
-	defer c.endTurn(gate.Outcome{}) // if a caller's function panics in it
+	defer c.endTurn(throttle.Outcome{}) // if a caller's function panics in it
 	cookies := req.Header["Cookie"]
 	delete(req.Header, "Cookie") // the jar adds them anew each time
 	for {
@@ -123,9 +123,9 @@ func (c *call) attempt(req *http.Request) (verdict, error) {
 		}
 		start := time.Now()
 		report := c.send(req, token, cookies)
-		c.limits = limits.Read(report.Header, time.Now())
+		c.limits = ratelimitheader.Read(report.Header, time.Now())
 		c.keep(report, start)
-		c.endTurn(gate.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.limits})
+		c.endTurn(throttle.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.limits})
 
 		verdict, err := c.judge(report)
 		switch verdict {
@@ -172,7 +172,7 @@ func (c *call) token() (Token, error) {
 
 // send puts one request on the wire. req has the route; the header is made anew
 // for each attempt.
-func (c *call) send(req *http.Request, token Token, cookies []string) wire.Report {
+func (c *call) send(req *http.Request, token Token, cookies []string) exchange.Report {
 	own := *c.header.get()
 	header := make(http.Header, len(own)+4)
 	maps.Copy(header, own)
@@ -190,7 +190,7 @@ func (c *call) send(req *http.Request, token Token, cookies []string) wire.Repor
 	}
 	bounds := c.bounds
 	bounds.WholeOnce = c.submit && c.retry.Submits == RetrySafe
-	return wire.Send(c.ctx, c.transport, req, header, c.body, bounds, c.tell())
+	return exchange.Send(c.ctx, c.transport, req, header, c.body, bounds, c.tell())
 }
 
 // expectFrom is the size from which a body is announced with Expect:

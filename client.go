@@ -13,10 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
-	"github.com/ambient-scribe/ambient-go/internal/gate"
-	"github.com/ambient-scribe/ambient-go/internal/mask"
-	"github.com/ambient-scribe/ambient-go/internal/wire"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
+	"github.com/ambient-scribe/ambient-go/internal/throttle"
 )
 
 // DefaultBaseURL is where the vendor serves the API.
@@ -49,12 +49,12 @@ type core struct {
 	http      http.Client // the caller's, of which Transport, Jar and Timeout are used
 	transport http.RoundTripper
 	header    hidden[http.Header] // may hold a key for a gateway
-	bounds    wire.Bounds
+	bounds    exchange.Bounds
 	retry     RetryPolicy
 	quota     *quota
 	limiter   Limiter
-	gate      *gate.Gate // of all calls but the token's
-	tokenGate *gate.Gate
+	gate      *throttle.Gate // of all calls but the token's
+	tokenGate *throttle.Gate
 	tokens    TokenSource
 	observers []func(Event)
 }
@@ -67,7 +67,7 @@ type core struct {
 func NewClient(opts ...Option) (*Client, error) {
 	c := &core{
 		header: hide(http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}),
-		bounds: wire.Bounds{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
+		bounds: exchange.Bounds{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
 		retry:  RetryPolicy{}.withDefaults(),
 		quota:  newQuota(),
 	}
@@ -78,7 +78,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	if c.transport = c.http.Transport; c.transport == nil {
 		c.transport = defaultTransport()
 	}
-	c.gate, c.tokenGate = gate.New(c.limitChanged), gate.New(nil)
+	c.gate, c.tokenGate = throttle.New(c.limitChanged), throttle.New(nil)
 	return &Client{&TranscriptionsService{c}, &ScribesService{c}, c}, nil
 }
 
@@ -143,7 +143,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 	case method == "" || strings.Trim(method, tokenChars) != "":
 		return refuse("method", "must be an HTTP method such as GET")
 	}
-	call := c.core.newCall(method, mask.Path(u.Path), opts)
+	call := c.core.newCall(method, redact.Path(u.Path), opts)
 	call.url = c.core.urlOf(u.Path)
 	call.url.RawPath, call.url.RawQuery = c.core.base.EscapedPath()+u.EscapedPath(), u.RawQuery
 	if body != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/errbody"
-	"github.com/ambient-scribe/ambient-go/internal/mask"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
 )
 
 // APIError is any answer whose status is not 2xx, redirects included. Every
@@ -46,7 +46,7 @@ type FieldError struct {
 	Type    string // e.g. value_error.missing
 }
 
-func (e FieldError) String() string                { return mask.Text(e.Path + ": " + e.Message) }
+func (e FieldError) String() string                { return redact.Text(e.Path + ": " + e.Message) }
 func (e FieldError) Format(s fmt.State, verb rune) { formatText(s, verb, e.String()) }
 func (e FieldError) MarshalText() ([]byte, error)  { return []byte(e.String()), nil }
 func (e FieldError) LogValue() slog.Value          { return slog.StringValue(e.String()) }
@@ -74,10 +74,10 @@ func (e *APIError) Error() string {
 	if phrase := http.StatusText(e.StatusCode); phrase != "" {
 		b.WriteString(" " + phrase)
 	}
-	if detail := mask.Text(e.Detail, r.ids...); detail != "" && !strings.EqualFold(detail, http.StatusText(e.StatusCode)) {
+	if detail := redact.Text(e.Detail, r.ids...); detail != "" && !strings.EqualFold(detail, http.StatusText(e.StatusCode)) {
 		b.WriteString(": " + detail)
 	}
-	b.WriteString(r.tail(mask.ID(e.RequestID)))
+	b.WriteString(r.tail(redact.ID(e.RequestID)))
 	return b.String()
 }
 

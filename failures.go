@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ambient-scribe/ambient-go/internal/mask"
-	"github.com/ambient-scribe/ambient-go/internal/scrub"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
+	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
 // NetworkError is a call that ended without a usable answer: no connection, a
@@ -27,7 +27,7 @@ func (e *NetworkError) Error() string {
 	if e == nil || e.record == nil {
 		return "ambient: no network error"
 	}
-	return fmt.Sprintf("ambient: %s %s: %s, %v%s", e.record.method, e.Route, scrub.Text(e.cause), e.Sent, e.record.tail(""))
+	return fmt.Sprintf("ambient: %s %s: %s, %v%s", e.record.method, e.Route, safeerr.Text(e.cause), e.Sent, e.record.tail(""))
 }
 
 // Unwrap returns the cause, whose text is safe too.
@@ -35,7 +35,7 @@ func (e *NetworkError) Unwrap() error {
 	if e == nil {
 		return nil
 	}
-	return scrub.Error(e.cause)
+	return safeerr.Error(e.cause)
 }
 
 // Is reports a context.DeadlineExceeded also where the call ended because its
@@ -87,7 +87,7 @@ func (e *DecodeError) Error() string {
 		return "ambient: no decode error"
 	}
 	return fmt.Sprintf("ambient: %s %s: %d with an unusable body of %d bytes: %s%s",
-		e.record.method, e.Route, e.StatusCode, len(e.Body()), e.problem, e.record.tail(mask.ID(e.requestID)))
+		e.record.method, e.Route, e.StatusCode, len(e.Body()), e.problem, e.record.tail(redact.ID(e.requestID)))
 }
 
 func (e *DecodeError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
@@ -117,7 +117,7 @@ func (e *RequestError) Unwrap() error {
 	if e == nil {
 		return nil
 	}
-	return scrub.Error(e.cause)
+	return safeerr.Error(e.cause)
 }
 
 func (e *RequestError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
@@ -140,7 +140,7 @@ func (e *AudioError) Error() string {
 		return "ambient: no audio error"
 	}
 	return fmt.Sprintf("ambient: %s %s: audio %d failed at byte %d: %s%s",
-		e.record.method, e.record.route, e.Part+1, e.Offset, scrub.Text(e.cause), e.record.tail(""))
+		e.record.method, e.record.route, e.Part+1, e.Offset, safeerr.Text(e.cause), e.record.tail(""))
 }
 
 // Unwrap returns the source's error without its path.
@@ -148,7 +148,7 @@ func (e *AudioError) Unwrap() error {
 	if e == nil {
 		return nil
 	}
-	return scrub.Error(e.cause)
+	return safeerr.Error(e.cause)
 }
 
 func (e *AudioError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
@@ -205,7 +205,7 @@ func (e *ScribeFailedError) Format(s fmt.State, verb rune) { formatText(s, verb,
 func (e *ScribeFailedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 func jobText(kind string, id int64, what, status string) string {
-	return fmt.Sprintf("ambient: %s %d %s (%s)", kind, id, what, mask.Text(status))
+	return fmt.Sprintf("ambient: %s %d %s (%s)", kind, id, what, redact.Text(status))
 }
 
 // WaitError is a wait that ended before its job: the context ended, a poll was
@@ -233,7 +233,7 @@ func (e *WaitError) Error() string {
 	}
 	status := "no status yet"
 	if e.LastStatus != "" {
-		status = "last status " + mask.Text(e.LastStatus)
+		status = "last status " + redact.Text(e.LastStatus)
 	}
 	polls := "1 poll"
 	if e.Polls != 1 {
@@ -290,7 +290,7 @@ func (e *interruptedError) MarshalText() ([]byte, error)  { return []byte(e.Erro
 // A contextEnd is a context's error together with its cause.
 type contextEnd struct{ err, cause error }
 
-func (e *contextEnd) Error() string                 { return scrub.Text(e.err) }
+func (e *contextEnd) Error() string                 { return safeerr.Text(e.err) }
 func (e *contextEnd) Unwrap() []error               { return []error{safe(e.err), safe(e.cause)} }
 func (e *contextEnd) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
 func (e *contextEnd) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ambient-scribe/ambient-go/internal/scrub"
+	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
 // formatText prints a safe text under any verb. Without a Format method of
@@ -35,7 +35,7 @@ func ownText(err error) string {
 	if isOwn(err) {
 		return err.Error()
 	}
-	return scrub.Text(err)
+	return safeerr.Text(err)
 }
 
 // innerText is ownText inside of another error's.
@@ -62,7 +62,7 @@ func safe(err error) error {
 	if isOwn(err) {
 		return err
 	}
-	return scrub.Error(err)
+	return safeerr.Error(err)
 }
 
 // round tells a duration in two or three digits: 1.2s, 1m, 1h30m.

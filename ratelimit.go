@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/ambient-scribe/ambient-go/internal/gate"
+	"github.com/ambient-scribe/ambient-go/internal/throttle"
 )
 
 // RateLimit is what an answer said of the account's rate limit.
@@ -34,7 +34,7 @@ func (c *call) takeTurn() error {
 	c.ticket, err = c.gate.Enter(c.ctx, c.limitLeft, &c.order)
 	c.inTurn = err == nil
 	c.countWait(start)
-	if tooLong, ok := errors.AsType[*gate.TooLongError](err); ok {
+	if tooLong, ok := errors.AsType[*throttle.TooLongError](err); ok {
 		return c.limitError(tooLong.Until, tooLong.Deadline)
 	}
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *call) takeTurn() error {
 }
 
 // endTurn lets the next call have its turn.
-func (c *call) endTurn(o gate.Outcome) {
+func (c *call) endTurn(o throttle.Outcome) {
 	if c.inTurn {
 		c.inTurn = false
 		c.gate.Leave(c.ticket, o)
@@ -129,7 +129,7 @@ func (c *call) limitError(until time.Time, deadline bool) error {
 }
 
 // limitChanged tells observers that the gate closed or opened.
-func (c *core) limitChanged(change gate.Change) {
+func (c *core) limitChanged(change throttle.Change) {
 	if change.Closed {
 		c.emit(Event{Kind: EventLimitClosed, Wait: time.Until(change.Until), Waiting: change.Waiting})
 	} else {

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ambient-scribe/ambient-go/internal/mask"
-	"github.com/ambient-scribe/ambient-go/internal/scrub"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
+	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
 // SupportReport describes err as the vendor's support asks for it: endpoint,
@@ -50,16 +50,16 @@ func firstOwn(err error) error {
 func reportAnswer(b *strings.Builder, e *APIError) {
 	fmt.Fprintf(b, "Time:       %s\n", e.Time.UTC().Format(time.RFC3339Nano))
 	fmt.Fprintf(b, "Status:     %d %s\n", e.StatusCode, http.StatusText(e.StatusCode))
-	fmt.Fprintf(b, "Request id: %s\n", cmp.Or(mask.ID(e.RequestID), "none"))
+	fmt.Fprintf(b, "Request id: %s\n", cmp.Or(redact.ID(e.RequestID), "none"))
 	if e.Detail != "" {
-		fmt.Fprintf(b, "Message:    %s\n", mask.Text(e.Detail, e.record.ids...))
+		fmt.Fprintf(b, "Message:    %s\n", redact.Text(e.Detail, e.record.ids...))
 	}
 	for _, f := range e.Fields {
-		fmt.Fprintf(b, "Field:      %s: %s (%s)\n", mask.Text(f.Path), mask.Text(f.Message, e.record.ids...), mask.Text(f.Type))
+		fmt.Fprintf(b, "Field:      %s: %s (%s)\n", redact.Text(f.Path), redact.Text(f.Message, e.record.ids...), redact.Text(f.Type))
 	}
 	for _, name := range reportedHeaders {
 		for _, v := range e.Header[name] {
-			fmt.Fprintf(b, "Header:     %s: %s\n", name, mask.Text(v))
+			fmt.Fprintf(b, "Header:     %s: %s\n", name, redact.Text(v))
 		}
 	}
 	for _, name := range reportedNumbers {
@@ -88,7 +88,7 @@ func numberText(v string) string {
 	if t, err := http.ParseTime(v); err == nil {
 		return t.UTC().Format(http.TimeFormat)
 	}
-	return mask.Number(v)
+	return redact.Number(v)
 }
 
 // reportRequest writes what was asked and how often.
@@ -104,7 +104,7 @@ func reportRequest(b *strings.Builder, r *record) {
 	for i, a := range r.attempts {
 		outcome := fmt.Sprintf("status %d", a.StatusCode)
 		if a.Err != nil {
-			outcome = scrub.Text(a.Err)
+			outcome = safeerr.Text(a.Err)
 		}
 		fmt.Fprintf(b, "Attempt %d:  %s, waited %v, took %v, %v, %d bytes of the body sent: %s\n",
 			i+1, a.Start.UTC().Format(time.RFC3339Nano), round(a.Wait), round(a.Duration), a.Sent, a.BytesSent, outcome)

@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
-	"github.com/ambient-scribe/ambient-go/internal/scrub"
-	"github.com/ambient-scribe/ambient-go/internal/wire"
+	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
 // RetryPolicy says how often and how patiently a call is repeated. A zero field
@@ -63,12 +63,12 @@ const (
 
 // judge reads the table of doc.go: what an attempt's outcome means, and the
 // error to return if the call ends with it.
-func (c *call) judge(r wire.Report) (verdict, error) {
+func (c *call) judge(r exchange.Report) (verdict, error) {
 	ok := r.Status/100 == 2
 	switch {
 	case r.SourceErr != nil:
 		return final, c.audioError(r.SourceErr)
-	case ok && errors.Is(r.Err, wire.ErrTooLong):
+	case ok && errors.Is(r.Err, exchange.ErrTooLong):
 		return final, c.decodeError(r, fmt.Sprintf("longer than %d MiB", maxSuccessBody>>20))
 	case r.Status == 0 || ok && r.Err != nil:
 		return c.judgeFailure(r)
@@ -88,7 +88,7 @@ func (c *call) judge(r wire.Report) (verdict, error) {
 	return v, c.statusError(r)
 }
 
-func (c *call) judgeStatus(r wire.Report) verdict {
+func (c *call) judgeStatus(r exchange.Report) verdict {
 	switch r.Status {
 	case http.StatusUnauthorized:
 		if c.gate != c.tokenGate && c.refusedToken.Value() == "" {
@@ -112,8 +112,8 @@ func (c *call) judgeStatus(r wire.Report) verdict {
 }
 
 // judgeFailure judges an attempt without a usable answer.
-func (c *call) judgeFailure(r wire.Report) (verdict, error) {
-	err := &NetworkError{Route: c.route, Sent: Delivery(r.Sent), Attempts: c.attempts, record: c.record, cause: scrub.Error(r.Err)}
+func (c *call) judgeFailure(r exchange.Report) (verdict, error) {
+	err := &NetworkError{Route: c.route, Sent: Delivery(r.Sent), Attempts: c.attempts, record: c.record, cause: safeerr.Error(r.Err)}
 	if c.ctx.Err() != nil && !errors.Is(r.Err, c.ctx.Err()) { // net/http gives the cause alone
 		err.cause = contextError(c.ctx)
 	}
@@ -128,7 +128,7 @@ func (c *call) judgeFailure(r wire.Report) (verdict, error) {
 }
 
 // rewinds reports whether the request can be sent again.
-func (c *call) rewinds(r wire.Report) bool {
+func (c *call) rewinds(r exchange.Report) bool {
 	return c.body == nil || !c.body.Once() || r.BytesSent == 0
 }
 
@@ -136,7 +136,7 @@ func (c *call) rewinds(r wire.Report) bool {
 // of a submit asked for. A success, or a pointer to its result, says so whatever
 // was sent by then. Else it cannot have if it never got the whole request, and
 // has not if it says so.
-func (c *call) mayHaveTaken(r wire.Report) bool {
+func (c *call) mayHaveTaken(r exchange.Report) bool {
 	switch {
 	case !c.submit:
 		return false
@@ -167,7 +167,7 @@ func retryableStatus(status int) bool {
 	return false
 }
 
-func (c *call) statusError(r wire.Report) error {
+func (c *call) statusError(r exchange.Report) error {
 	now := time.Now()
 	until := c.limits.RetryAfter
 	if r.Status == http.StatusTooManyRequests {
@@ -184,14 +184,14 @@ func (c *call) statusError(r wire.Report) error {
 	return e.typed()
 }
 
-func (c *call) decodeError(r wire.Report, problem string) error {
+func (c *call) decodeError(r exchange.Report, problem string) error {
 	return &DecodeError{StatusCode: r.Status, Route: c.route, problem: problem, requestID: requestID(r.Header), body: hide(r.Body), record: c.record}
 }
 
 func (c *call) audioError(err error) error {
-	e := &AudioError{record: c.record, cause: scrub.Error(err)}
+	e := &AudioError{record: c.record, cause: safeerr.Error(err)}
 	if at, ok := errors.AsType[*form.FileError](err); ok {
-		e.Part, e.Offset, e.cause = at.File, at.Offset, scrub.Error(at.Err)
+		e.Part, e.Offset, e.cause = at.File, at.Offset, safeerr.Error(at.Err)
 	}
 	return e
 }

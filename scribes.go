@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
-	"github.com/ambient-scribe/ambient-go/internal/mask"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
 )
 
 // ScribesService turns recordings or transcripts into clinical notes: POST
@@ -285,11 +285,11 @@ func (r ScribeRequest) String() string {
 }
 
 func (s ScribeSubmission) String() string {
-	return fmt.Sprintf("ScribeSubmission(id %d, %s, possible duplicate %t)", s.ID, cmp.Or(mask.Text(string(s.Status)), "none"), s.duplicate)
+	return fmt.Sprintf("ScribeSubmission(id %d, %s, possible duplicate %t)", s.ID, cmp.Or(redact.Text(string(s.Status)), "none"), s.duplicate)
 }
 
 func (s Scribe) String() string {
-	return fmt.Sprintf("Scribe(id %d, %s, %d more fields)", s.ID, cmp.Or(mask.Text(string(s.Status)), "none"), len(s.Extra))
+	return fmt.Sprintf("Scribe(id %d, %s, %d more fields)", s.ID, cmp.Or(redact.Text(string(s.Status)), "none"), len(s.Extra))
 }
 
 func (r ScribeRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }

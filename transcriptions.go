@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
-	"github.com/ambient-scribe/ambient-go/internal/mask"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
 )
 
 // TranscriptionsService turns recordings into transcripts: POST /transcribe
@@ -264,7 +264,7 @@ func (s TranscriptionSubmission) String() string {
 }
 
 func (t Transcription) String() string {
-	return fmt.Sprintf("Transcription(id %d, %s, %d bytes of text, %d more fields)", t.ID, cmp.Or(mask.Text(string(t.Status)), "none"), len(t.RawText), len(t.Extra))
+	return fmt.Sprintf("Transcription(id %d, %s, %d bytes of text, %d more fields)", t.ID, cmp.Or(redact.Text(string(t.Status)), "none"), len(t.RawText), len(t.Extra))
 }
 
 func (r TranscriptionRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ambient-scribe/ambient-go/internal/limits"
-	"github.com/ambient-scribe/ambient-go/internal/mask"
+	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
 )
 
 const (
@@ -144,7 +144,7 @@ func (w *waiter[T]) take(ctx context.Context, k *watch, job T, err error) (T, er
 			w.tell(k, 0, nil)
 			return job, job.Err(), true
 		}
-		asked = askedFor(limits.Read(state.header, time.Now()))
+		asked = askedFor(ratelimitheader.Read(state.header, time.Now()))
 		k.due = w.next(age(state, k))
 	} else {
 		k.failures++
@@ -191,7 +191,7 @@ func age(state jobState, k *watch) time.Duration {
 }
 
 // askedFor is how long a good answer asks to wait.
-func askedFor(l limits.Info) time.Duration {
+func askedFor(l ratelimitheader.Info) time.Duration {
 	if l.RetryAfter.IsZero() {
 		return 0
 	}
@@ -234,7 +234,7 @@ func (k *watch) trim(ctx context.Context) bool {
 func (w *waiter[T]) noteStatus(k *watch, state jobState) {
 	if !state.known && !slices.Contains(k.unknown, state.status) {
 		k.unknown = append(k.unknown, state.status)
-		w.core.emit(Event{Kind: EventUnknownStatus, ID: k.id, Status: mask.Text(state.status)})
+		w.core.emit(Event{Kind: EventUnknownStatus, ID: k.id, Status: redact.Text(state.status)})
 	}
 	k.status = state.status
 }
@@ -242,7 +242,7 @@ func (w *waiter[T]) noteStatus(k *watch, state jobState) {
 func (w *waiter[T]) tell(k *watch, next time.Duration, err error) {
 	status := ""
 	if err == nil {
-		status = mask.Text(k.status)
+		status = redact.Text(k.status)
 	}
 	w.core.emit(Event{Kind: EventPoll, ID: k.id, Status: status, Number: k.polls, Wait: next, Err: err})
 	if w.onPoll != nil {

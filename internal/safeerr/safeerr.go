@@ -1,0 +1,185 @@
+// Package safeerr makes errors of other packages safe to print. An error of the
+// operating system carries a file's path, one of net/url a query or a redirect
+// target, one of a caller's own transport anything at all. What it is stays
+// testable with errors.Is and errors.As; what it says is told in safe words.
+package safeerr
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"syscall"
+
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
+)
+
+// hidden stands where a path or URL was.
+const hidden = "…"
+
+// Error returns err in safe words, nil for nil. Errors that are safe as they are
+// stay themselves.
+func Error(err error) error {
+	if err == nil || isPlain(err) {
+		return err
+	}
+	if e, ok := err.(*scrubbed); ok {
+		return e
+	}
+	original := err // not &err, which would put every nil on the heap
+	return &scrubbed{text: Text(err), err: &original}
+}
+
+// isPlain is true of errors that are nothing but a fixed text.
+func isPlain(err error) bool {
+	if _, ok := err.(syscall.Errno); ok {
+		return true
+	}
+	switch err {
+	case context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.ErrClosedPipe,
+		net.ErrClosed, fs.ErrNotExist, fs.ErrPermission, fs.ErrClosed, fs.ErrInvalid,
+		exchange.ErrNoConnection, exchange.ErrStalled, exchange.ErrNoResponse, exchange.ErrTotal, exchange.ErrTooLong:
+		return true
+	}
+	return false
+}
+
+// A scrubbed error has no Unwrap: whoever prints a chain link by link meets
+// only the safe text.
+type scrubbed struct {
+	text string
+	err  *error // a pointer, since fmt looks into unexported fields, and past one pointer, for a verb that it finds wrong
+}
+
+func (e *scrubbed) Error() string                { return e.text }
+func (e *scrubbed) MarshalText() ([]byte, error) { return []byte(e.text), nil }
+func (e *scrubbed) Is(target error) bool         { return errors.Is(*e.err, target) }
+
+// Format keeps verbs that no error has, such as %d, from printing the original
+// field by field.
+func (e *scrubbed) Format(s fmt.State, verb rune) {
+	switch verb {
+	case 's', 'q', 'x', 'X':
+	default:
+		verb = 's'
+	}
+	fmt.Fprintf(s, "%"+string(verb), e.text)
+}
+
+// As finds what errors.As finds in the original. Those that carry what must not
+// be shown are rebuilt without it.
+func (e *scrubbed) As(target any) bool {
+	if !errors.As(*e.err, target) {
+		return false
+	}
+	switch found := target.(type) {
+	case **url.Error:
+		*found = &url.Error{Op: redact.Text((*found).Op), URL: hidden, Err: Error((*found).Err)}
+	case **fs.PathError:
+		*found = &fs.PathError{Op: redact.Text((*found).Op), Path: hidden, Err: Error((*found).Err)}
+	case **os.LinkError:
+		*found = &os.LinkError{Op: redact.Text((*found).Op), Old: hidden, New: hidden, Err: Error((*found).Err)}
+	case *net.Error:
+		*found = netError{e, (*found).Timeout()}
+	}
+	return true
+}
+
+// Timeout reports whether the original was a timeout.
+func (e *scrubbed) Timeout() bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](*e.err)
+	return ok && t.Timeout()
+}
+
+// A netError is a scrubbed error that was a net.Error.
+type netError struct {
+	*scrubbed
+	timeout bool
+}
+
+func (e netError) Timeout() bool   { return e.timeout }
+func (e netError) Temporary() bool { return e.timeout }
+func (e netError) Unwrap() error   { return e.scrubbed }
+
+// Text says what err is without paths, URLs and anybody's free text.
+func Text(err error) string {
+	if err == nil {
+		return "no error"
+	}
+	if isPlain(err) {
+		return err.Error()
+	}
+	switch e := err.(type) {
+	case *scrubbed:
+		return e.text
+	case *url.Error:
+		return Text(e.Err)
+	case *fs.PathError:
+		return redact.Text(e.Op) + ": " + Text(e.Err)
+	case *os.SyscallError:
+		return redact.Text(e.Syscall) + ": " + Text(e.Err)
+	case *net.OpError:
+		return opText(e)
+	case *net.DNSError:
+		return "host name lookup failed: " + dnsText(e)
+	case *tls.CertificateVerificationError:
+		return "tls: failed to verify certificate: " + certificateText(e.Err)
+	case tls.AlertError:
+		return e.Error()
+	}
+	if err == io.EOF {
+		return "connection closed without an answer (EOF)"
+	}
+	return redact.Text(fmt.Sprint(err)) // unlike Error, Sprint stops the panic of a nil pointer
+}
+
+// opText is like net.OpError's own text with a safe cause. Of addresses it shows
+// those of IP: a Unix socket has a path.
+func opText(e *net.OpError) string {
+	s := redact.Text(e.Op)
+	if e.Net != "" {
+		s += " " + redact.Text(e.Net)
+	}
+	if a, ok := e.Addr.(*net.TCPAddr); ok {
+		s += " " + a.String()
+	}
+	if errno, ok := errors.AsType[syscall.Errno](e.Err); ok {
+		return s + ": " + errno.Error()
+	}
+	return s + ": " + Text(e.Err)
+}
+
+func dnsText(e *net.DNSError) string {
+	switch {
+	case e.IsNotFound:
+		return "no such host"
+	case e.IsTimeout:
+		return "timeout"
+	}
+	return redact.Text(e.Err)
+}
+
+// certificateText leaves out the names that a certificate carries.
+func certificateText(err error) string {
+	switch e := err.(type) {
+	case x509.HostnameError:
+		return "certificate is not valid for this host name"
+	case x509.UnknownAuthorityError:
+		return "certificate signed by unknown authority"
+	case x509.CertificateInvalidError:
+		if e.Reason == x509.Expired {
+			return "certificate has expired or is not yet valid"
+		}
+	}
+	return Text(err)
+}
