@@ -19,7 +19,7 @@ import (
 // source that is missing or empty is a *RequestError of the call that would send it.
 // It prints as its kind only; a file or bytes marshal to JSON and back, so that a
 // request can be queued.
-type Audio struct{ source hidden[audioSource] }
+type Audio struct{ source secret[audioSource] }
 
 type audioSource struct {
 	kind        string // as it prints
@@ -43,7 +43,7 @@ type recording struct {
 // AudioFile is audio in a file. Each attempt opens it anew; a file that changes
 // while it is sent ends the call with an AudioError.
 func AudioFile(path string) Audio {
-	return Audio{hide(audioSource{kind: "file", claim: path, path: path, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "file", claim: path, path: path, open: func() (recording, error) {
 		// A pipe would block in open, so look before.
 		if info, err := os.Stat(path); err != nil {
 			return recording{}, err
@@ -60,7 +60,7 @@ func AudioFile(path string) Audio {
 
 // AudioFS is audio in a file of fsys, opened anew for each attempt.
 func AudioFS(fsys fs.FS, name string) Audio {
-	return Audio{hide(audioSource{kind: "fs.FS file", claim: name, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "fs.FS file", claim: name, open: func() (recording, error) {
 		if fsys == nil {
 			return recording{}, fs.ErrInvalid
 		}
@@ -75,7 +75,7 @@ func AudioFS(fsys fs.FS, name string) Audio {
 // AudioBytes is audio in memory. name only tells its type, e.g. "visit.mp3". b
 // must not change until the call returns.
 func AudioBytes(name string, b []byte) Audio {
-	return Audio{hide(audioSource{kind: "bytes", claim: name, data: b, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "bytes", claim: name, data: b, open: func() (recording, error) {
 		return recording{io.NopCloser(bytes.NewReader(b)), int64(len(b)), time.Time{}}, nil
 	}})}
 }
@@ -83,7 +83,7 @@ func AudioBytes(name string, b []byte) Audio {
 // AudioReaderAt is the first size bytes of r. A size of 0 is refused, and an r
 // that has less ends the call with an AudioError. name only tells the type.
 func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
-	return Audio{hide(audioSource{kind: "io.ReaderAt", claim: name, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "io.ReaderAt", claim: name, open: func() (recording, error) {
 		if r == nil || size < 0 {
 			return recording{}, fs.ErrInvalid
 		}
@@ -99,7 +99,7 @@ func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
 // start again with a reader from the beginning.
 func AudioReader(name string, r io.Reader) Audio {
 	var used atomic.Bool
-	return Audio{hide(audioSource{kind: "io.Reader", claim: name, once: true, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "io.Reader", claim: name, once: true, open: func() (recording, error) {
 		if r == nil {
 			return recording{}, fs.ErrInvalid
 		}
@@ -139,7 +139,7 @@ func (a Audio) with(set func(*audioSource)) Audio {
 	}
 	s := *a.source.get()
 	set(&s)
-	return Audio{hide(s)}
+	return Audio{newSecret(s)}
 }
 
 func (a Audio) String() string {

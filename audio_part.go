@@ -16,7 +16,7 @@ import (
 // its type.
 func (a Audio) part(field string, n int) (part form.File, warning string, err error) {
 	refused := func(problem string, cause error) (form.File, string, error) {
-		return part, "", &RequestError{Field: field, Problem: fmt.Sprintf("audio %d %s", n, problem), cause: safe(cause)}
+		return part, "", &RequestError{Field: field, Problem: fmt.Sprintf("audio %d %s", n, problem), cause: safeError(cause)}
 	}
 	source := a.source.get()
 	if source == nil {
@@ -53,7 +53,7 @@ func audioText(err error) string {
 	if err == errNotRegular || err == errUsedReader {
 		return err.Error()
 	}
-	return ownText(err)
+	return safeText(err)
 }
 
 // reopen opens the source for an attempt; it must still be what it was when

@@ -18,7 +18,7 @@ const (
 // A passwordSource fetches tokens by the OAuth2 password flow and keeps them.
 // However many callers need one, one call is made.
 type passwordSource struct {
-	core        *core
+	client      *Client
 	credentials func(context.Context) (username, password string, err error)
 
 	mu      sync.Mutex
@@ -44,8 +44,8 @@ type refusal struct {
 	err                error
 }
 
-func newPasswordSource(c *core, credentials func(context.Context) (string, string, error)) *passwordSource {
-	return &passwordSource{core: c, credentials: credentials}
+func newPasswordSource(c *Client, credentials func(context.Context) (string, string, error)) *passwordSource {
+	return &passwordSource{client: c, credentials: credentials}
 }
 
 // Token returns the cached token while it lives. In the last tenth of its life
@@ -54,7 +54,7 @@ func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	now := time.Now()
 	if token := s.token; token.Value() != "" && now.Before(token.Expiry()) {
-		if s.aging(now) && now.Sub(s.failed) >= refusedFor {
+		if s.nearExpiry(now) && now.Sub(s.failed) >= refusedFor {
 			s.renew(ctx)
 		}
 		s.mu.Unlock()
@@ -67,11 +67,11 @@ func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 
 // freshen waits for the renewal of an aging token: for requests that cannot be
 // repeated. A token that could not be renewed and still lives is good enough.
-func (s *passwordSource) freshen(ctx context.Context) error {
+func (s *passwordSource) ensureFresh(ctx context.Context) error {
 	s.mu.Lock()
 	token, now := s.token, time.Now()
 	lives := token.Value() != "" && now.Before(token.Expiry())
-	if lives && (!s.aging(now) || now.Sub(s.failed) < refusedFor) {
+	if lives && (!s.nearExpiry(now) || now.Sub(s.failed) < refusedFor) {
 		s.mu.Unlock()
 		return nil
 	}
@@ -90,7 +90,7 @@ func (s *passwordSource) freshen(ctx context.Context) error {
 }
 
 // aging reports whether the token is in the last tenth of its life.
-func (s *passwordSource) aging(now time.Time) bool {
+func (s *passwordSource) nearExpiry(now time.Time) bool {
 	life := s.token.Expiry().Sub(s.fetched)
 	return !now.Before(s.token.Expiry().Add(-life / 10))
 }
@@ -112,20 +112,20 @@ func (s *passwordSource) renew(ctx context.Context) *renewal {
 	}
 	r := &renewal{done: make(chan struct{})}
 	s.renewal = r
-	bound := tokenCallTime + max(s.core.retry.MaxLimitWait, 0)
+	bound := tokenCallTime + max(s.client.retry.MaxLimitWait, 0)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	go func() {
 		defer close(r.done)
 		defer cancel()
 		s.run(ctx, r)
-		s.core.emit(Event{Kind: EventToken, Method: http.MethodPost, Route: tokenRoute, Err: r.err})
+		s.client.emit(Event{Kind: EventToken, Method: http.MethodPost, Route: tokenRoute, Err: r.err})
 	}()
 	return r
 }
 
 func (s *passwordSource) run(ctx context.Context, r *renewal) {
 	defer s.finish(r)
-	r.err = errEnded // where a function of the caller ends this goroutine
+	r.err = errGoexit // where a function of the caller ends this goroutine
 	r.token, r.err = s.fetch(ctx)
 }
 
@@ -156,10 +156,10 @@ const tokenRoute = "/auth/token"
 func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 	username, password, err := s.ask(ctx)
 	if err != nil {
-		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + ownText(err), cause: safe(err)}
+		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + safeText(err), cause: safeError(err)}
 	}
 	if username == "" || password == "" {
-		return Token{}, refuse("WithCredentialsFunc", "the function gave no user name or no password")
+		return Token{}, invalid("WithCredentialsFunc", "the function gave no user name or no password")
 	}
 	if r := s.refused; r != nil && r.username == username && r.password == password && time.Since(r.at) < refusedFor {
 		return Token{}, r.err
@@ -168,7 +168,7 @@ func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 
 	form := url.Values{"username": {username}, "password": {password}}
 	var token Token
-	call := &call{core: s.core, record: &record{method: http.MethodPost, route: tokenRoute}, gate: s.core.tokenGate}
+	call := &call{Client: s.client, record: &record{method: http.MethodPost, route: tokenRoute}, gate: s.client.tokenGate}
 	call.body, call.contentType = bytesBody(form.Encode()), "application/x-www-form-urlencoded"
 	call.accept = func(a answer) (problem string) {
 		token, problem = readToken(a, time.Now())
@@ -188,7 +188,7 @@ func (s *passwordSource) ask(ctx context.Context) (username, password string, er
 		username, password string
 		err                error
 	}
-	a, hung := await(ctx, func() (a answer) {
+	a, hung := callWithContext(ctx, func() (a answer) {
 		a.username, a.password, a.err = s.credentials(ctx)
 		return a
 	})
@@ -198,7 +198,7 @@ func (s *passwordSource) ask(ctx context.Context) (username, password string, er
 // freshToken renews an aging token before a request that cannot be repeated.
 func (c *call) freshToken() {
 	if s, ok := c.tokens.(*passwordSource); ok {
-		if err := s.freshen(c.ctx); err != nil {
+		if err := s.ensureFresh(c.ctx); err != nil {
 			c.err = c.tokenError(err)
 		}
 	}
@@ -206,14 +206,14 @@ func (c *call) freshToken() {
 
 // tokenError is the error of a call that got no token.
 func (c *call) tokenError(err error) error {
-	if isOwn(err) {
+	if isSDKError(err) {
 		return err
 	}
 	switch {
 	case c.ctx.Err() != nil:
 		return c.interrupted()
 	case err == nil:
-		return refuse("WithTokenSource", "the token source gave an empty token")
+		return invalid("WithTokenSource", "the token source gave an empty token")
 	}
-	return &RequestError{Field: "WithTokenSource", Problem: "the token source failed: " + ownText(err), cause: safe(err)}
+	return &RequestError{Field: "WithTokenSource", Problem: "the token source failed: " + safeText(err), cause: safeError(err)}
 }

@@ -22,7 +22,7 @@ import (
 // A call is one API call on its way: run is its walk, attempt the walk of one
 // try of it.
 type call struct {
-	*core
+	*Client
 	*record
 	callOptions
 	ctx context.Context
@@ -52,8 +52,8 @@ type answer struct {
 	body   []byte
 }
 
-func (c *core) newCall(method, route string, opts []CallOption) *call {
-	call := &call{core: c, record: &record{method: method, route: route, submit: !idempotent(method)}, gate: c.gate}
+func (c *Client) newCall(method, route string, opts []CallOption) *call {
+	call := &call{Client: c, record: &record{method: method, route: route, submit: !idempotent(method)}, gate: c.gate}
 	for _, o := range opts {
 		if o != nil {
 			o.applyCall(&call.callOptions)
@@ -71,7 +71,7 @@ func idempotent(method string) bool {
 	return false
 }
 
-func (c *core) urlOf(path string) *url.URL {
+func (c *Client) urlOf(path string) *url.URL {
 	u := *c.base
 	u.Path += path
 	return &u
@@ -227,14 +227,14 @@ func (c *call) repeat() {
 	case c.sleeping:
 		c.err = c.interrupted()
 	case c.err == nil: // net/http refused the request itself
-		c.err = &NetworkError{Route: c.route, record: c.record, cause: safe(err)}
+		c.err = &NetworkError{Route: c.route, record: c.record, cause: safeError(err)}
 	}
 }
 
 // attemptTransport is a call as go-retryablehttp sees it: a transport whose round
 // trip is an attempt, which answers with nothing but success or failure, and has
 // no idle connections to close.
-type attemptTransport struct{ *call }
+type attemptTransport struct{ call *call }
 
 func (a attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := a.call
@@ -250,9 +250,9 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 
 // await calls f, which is of the caller's and may hang, and leaves it behind when
 // ctx ends.
-func await[T any](ctx context.Context, f func() T) (T, error) {
+func callWithContext[T any](ctx context.Context, f func() T) (T, error) {
 	var v T
-	failed := errEnded
+	failed := errGoexit
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -269,7 +269,7 @@ func await[T any](ctx context.Context, f func() T) (T, error) {
 }
 
 // errEnded is of a test's function, mostly, that failed the test.
-var errEnded = errors.New("a function of the caller ended its goroutine")
+var errGoexit = errors.New("a function of the caller ended its goroutine")
 
 // bytesBody is a request body held in memory.
 type bytesBody []byte

@@ -40,15 +40,10 @@ type Client struct {
 	Transcriptions *TranscriptionsService // recordings to transcripts
 	Scribes        *ScribesService        // recordings or transcripts to notes
 
-	core *core
-}
-
-// core is what all services of a client share.
-type core struct {
 	base      *url.URL
 	http      http.Client // the caller's, of which Transport, Jar and Timeout are used
 	transport http.RoundTripper
-	header    hidden[http.Header] // may hold a key for a gateway
+	header    secret[http.Header] // may hold a key for a gateway
 	bounds    exchange.Bounds
 	retry     RetryPolicy
 	quota     *quota
@@ -65,8 +60,8 @@ type core struct {
 // for each option that is wrong, and one with the Field "credentials" if there
 // are none.
 func NewClient(opts ...Option) (*Client, error) {
-	c := &core{
-		header: hide(http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}),
+	c := &Client{
+		header: newSecret(http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}),
 		bounds: exchange.Bounds{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
 		retry:  RetryPolicy{}.withDefaults(),
 		quota:  newQuota(),
@@ -79,11 +74,12 @@ func NewClient(opts ...Option) (*Client, error) {
 		c.transport = defaultTransport()
 	}
 	c.gate, c.tokenGate = throttle.New(c.limitChanged), throttle.New(nil)
-	return &Client{&TranscriptionsService{c}, &ScribesService{c}, c}, nil
+	c.Transcriptions, c.Scribes = &TranscriptionsService{c}, &ScribesService{c}
+	return c, nil
 }
 
 // fromEnvironment fills in what no option has set.
-func (c *core) fromEnvironment() error {
+func (c *Client) fromEnvironment() error {
 	var badBase, badCredentials error
 	if c.base == nil {
 		badBase = c.setBase("AMBIENT_BASE_URL", cmp.Or(os.Getenv("AMBIENT_BASE_URL"), DefaultBaseURL))
@@ -91,7 +87,7 @@ func (c *core) fromEnvironment() error {
 	if c.tokens == nil {
 		username, password := os.Getenv("AMBIENT_USERNAME"), os.Getenv("AMBIENT_PASSWORD")
 		if username == "" || password == "" {
-			badCredentials = refuse("credentials", "none given: use WithCredentials, WithCredentialsFunc, WithToken or WithTokenSource, or set AMBIENT_USERNAME and AMBIENT_PASSWORD")
+			badCredentials = invalid("credentials", "none given: use WithCredentials, WithCredentialsFunc, WithToken or WithTokenSource, or set AMBIENT_USERNAME and AMBIENT_PASSWORD")
 		} else {
 			badCredentials = WithCredentials(username, password)(c)
 		}
@@ -117,14 +113,14 @@ func defaultTransport() http.RoundTripper {
 // that the account is inactive, or that API access is not enabled for it; other
 // errors are those of any call.
 func (c *Client) Authenticate(ctx context.Context) error {
-	call := &call{core: c.core, ctx: ctx, record: &record{method: http.MethodPost, route: tokenRoute}}
+	call := &call{Client: c, ctx: ctx, record: &record{method: http.MethodPost, route: tokenRoute}}
 	_, err := call.token()
 	return err
 }
 
 // CloseIdleConnections closes the connections that no call uses at the moment.
 func (c *Client) CloseIdleConnections() {
-	if t, ok := c.core.transport.(interface{ CloseIdleConnections() }); ok {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
@@ -139,17 +135,17 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 	u, err := url.Parse(path)
 	switch {
 	case err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(u.Path+"/", "/../"):
-		return refuse("path", "must begin with one slash and stay below the base URL")
+		return invalid("path", "must begin with one slash and stay below the base URL")
 	case method == "" || strings.Trim(method, tokenChars) != "":
-		return refuse("method", "must be an HTTP method such as GET")
+		return invalid("method", "must be an HTTP method such as GET")
 	}
-	call := c.core.newCall(method, redact.Path(u.Path), opts)
-	call.url = c.core.urlOf(u.Path)
-	call.url.RawPath, call.url.RawQuery = c.core.base.EscapedPath()+u.EscapedPath(), u.RawQuery
+	call := c.newCall(method, redact.Path(u.Path), opts)
+	call.url = c.urlOf(u.Path)
+	call.url.RawPath, call.url.RawQuery = c.base.EscapedPath()+u.EscapedPath(), u.RawQuery
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
-			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: safe(err)}
+			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: safeError(err)}
 		}
 		call.body, call.contentType = bytesBody(b), "application/json"
 		call.parts = []form.Size{{Name: "JSON", Bytes: int64(len(b))}}

@@ -33,7 +33,7 @@ type APIError struct {
 	Attempts   []Attempt     // all requests of the call, the last one included
 	Header     http.Header   `json:"-"` // of the answer
 
-	body   hidden[[]byte]
+	body   secret[[]byte]
 	record *record
 }
 
@@ -104,7 +104,7 @@ func (e *APIError) asError() error {
 func newAPIError(r *record, status int, header http.Header, body []byte, now time.Time, retryAfter time.Duration) *APIError {
 	e := &APIError{
 		StatusCode: status, Method: r.method, Route: r.route, RequestID: requestID(header),
-		Time: now, RetryAfter: retryAfter, Attempts: r.attempts, Header: header, body: hide(body), record: r,
+		Time: now, RetryAfter: retryAfter, Attempts: r.attempts, Header: header, body: newSecret(body), record: r,
 	}
 	detail, fields := errbody.Decode(body)
 	e.Detail = detail
@@ -138,7 +138,7 @@ func Retryable(err error) bool {
 	case errors.Is(err, context.DeadlineExceeded):
 		return true
 	}
-	for err := range tree(err) {
+	for err := range errorTree(err) {
 		switch e := err.(type) {
 		case *APIError:
 			if e != nil && retryableStatus(e.StatusCode) {
@@ -161,8 +161,8 @@ func Retryable(err error) bool {
 // attempt that met a 500, 502 or 504 may have left one. It is true of a WaitError too,
 // whose job is known: match that first.
 func MaybeSubmitted(err error) bool {
-	for err := range tree(err) {
-		if wait, ok := err.(*WaitError); ok && wait != nil && wait.ID > 0 || recordOf(err).maybeSubmitted() {
+	for err := range errorTree(err) {
+		if wait, ok := err.(*WaitError); ok && wait != nil && wait.ID > 0 || ownHistory(err).maybeSubmitted() {
 			return true
 		}
 	}
@@ -170,7 +170,7 @@ func MaybeSubmitted(err error) bool {
 }
 
 // recordOf is the record of the call that err itself is of, nil without one.
-func recordOf(err error) (r *record) {
+func ownHistory(err error) (r *record) {
 	switch e := err.(type) {
 	case *APIError:
 		if e != nil {
@@ -196,7 +196,7 @@ func recordOf(err error) (r *record) {
 
 // tree yields err and every error that it wraps, depth first, as errors.Is
 // walks them.
-func tree(err error) iter.Seq[error] {
+func errorTree(err error) iter.Seq[error] {
 	return func(yield func(error) bool) { walk(err, yield) }
 }
 

@@ -69,7 +69,7 @@ type DecodeError struct {
 
 	problem   string
 	requestID string
-	body      hidden[[]byte]
+	body      secret[[]byte]
 	record    *record
 }
 
@@ -243,7 +243,7 @@ func (e *WaitError) Error() string {
 	if e.duplicate {
 		duplicate = " (may have been submitted twice)"
 	}
-	return fmt.Sprintf("ambient: waiting for job %d%s ended after %s, %s: %s", e.ID, duplicate, polls, status, innerText(e.cause))
+	return fmt.Sprintf("ambient: waiting for job %d%s ended after %s, %s: %s", e.ID, duplicate, polls, status, safeInnerText(e.cause))
 }
 
 // Unwrap returns the error of the context or of the last poll.
@@ -251,7 +251,7 @@ func (e *WaitError) Unwrap() error {
 	if e == nil {
 		return nil
 	}
-	return safe(e.cause)
+	return safeError(e.cause)
 }
 
 func (e *WaitError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
@@ -268,20 +268,20 @@ type interruptedError struct {
 func (e *interruptedError) Error() string {
 	call := fmt.Sprintf("ambient: %s %s: ", e.record.method, e.record.route)
 	if e.last == nil {
-		return call + innerText(e.by) + " before anything was sent"
+		return call + safeInnerText(e.by) + " before anything was sent"
 	}
 	last := strings.TrimPrefix(e.last.Error(), call)
-	if _, ended := e.by.(*contextEnd); ended || !isOwn(e.by) {
-		return call + innerText(e.by) + " while waiting after " + last
+	if _, ended := e.by.(*contextEnd); ended || !isSDKError(e.by) {
+		return call + safeInnerText(e.by) + " while waiting after " + last
 	}
-	return call + last + "; then " + innerText(e.by)
+	return call + last + "; then " + safeInnerText(e.by)
 }
 
 func (e *interruptedError) Unwrap() []error {
 	if e.last == nil {
-		return []error{safe(e.by)}
+		return []error{safeError(e.by)}
 	}
-	return []error{safe(e.by), e.last}
+	return []error{safeError(e.by), e.last}
 }
 
 func (e *interruptedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
@@ -291,6 +291,6 @@ func (e *interruptedError) MarshalText() ([]byte, error)  { return []byte(e.Erro
 type contextEnd struct{ err, cause error }
 
 func (e *contextEnd) Error() string                 { return safeerr.Text(e.err) }
-func (e *contextEnd) Unwrap() []error               { return []error{safe(e.err), safe(e.cause)} }
+func (e *contextEnd) Unwrap() []error               { return []error{safeError(e.err), safeError(e.cause)} }
 func (e *contextEnd) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
 func (e *contextEnd) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }

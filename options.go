@@ -16,10 +16,10 @@ import (
 )
 
 // An Option configures a Client.
-type Option func(*core) error
+type Option func(*Client) error
 
 // refuse is the error of a wrong option or request.
-func refuse(field, problem string) error { return &RequestError{Field: field, Problem: problem} }
+func invalid(field, problem string) error { return &RequestError{Field: field, Problem: problem} }
 
 // WithCredentials sets the service account's user name and password, neither of
 // them empty. The token got with them is good until its exp claim (RFC 7519,
@@ -31,10 +31,10 @@ func refuse(field, problem string) error { return &RequestError{Field: field, Pr
 // one given wins. Without any of them AMBIENT_USERNAME and AMBIENT_PASSWORD are
 // read.
 func WithCredentials(username, password string) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		c.tokens = newPasswordSource(c, func(context.Context) (string, string, error) { return username, password, nil })
 		if username == "" || password == "" {
-			return refuse("WithCredentials", "user name and password are both required")
+			return invalid("WithCredentials", "user name and password are both required")
 		}
 		return nil
 	}
@@ -44,10 +44,10 @@ func WithCredentials(username, password string) Option {
 // the token: for vaults and for passwords that are rotated. f should end with its
 // context; one that does not is left behind, and asked anew at the next renewal.
 func WithCredentialsFunc(f func(context.Context) (username, password string, err error)) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		c.tokens = newPasswordSource(c, f)
 		if f == nil {
-			return refuse("WithCredentialsFunc", "the function is nil")
+			return invalid("WithCredentialsFunc", "the function is nil")
 		}
 		return nil
 	}
@@ -56,10 +56,10 @@ func WithCredentialsFunc(f func(context.Context) (username, password string, err
 // WithToken sets a bearer token. The SDK cannot renew it: when it is refused,
 // calls end with an *UnauthorizedError.
 func WithToken(token string) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		c.tokens = staticToken{NewToken(token, time.Time{})}
 		if token == "" || strings.Contains(token, " ") || !isHeaderValue(token) {
-			return refuse("WithToken", "the token is empty, or has a space or control character in it")
+			return invalid("WithToken", "the token is empty, or has a space or control character in it")
 		}
 		return nil
 	}
@@ -69,10 +69,10 @@ func WithToken(token string) Option {
 // keep a token and to renew it in time is its own affair. Its error ends the call,
 // with a *RequestError.
 func WithTokenSource(ts TokenSource) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if ts == nil {
 			c.tokens = staticToken{} // what is wrong is not that none was given
-			return refuse("WithTokenSource", "the token source is nil")
+			return invalid("WithTokenSource", "the token source is nil")
 		}
 		c.tokens = ts
 		return nil
@@ -83,18 +83,18 @@ func WithTokenSource(ts TokenSource) Option {
 // https, or http to a loopback address. Without it AMBIENT_BASE_URL is read, else
 // it is DefaultBaseURL.
 func WithBaseURL(baseURL string) Option {
-	return func(c *core) error { return c.setBase("WithBaseURL", baseURL) }
+	return func(c *Client) error { return c.setBase("WithBaseURL", baseURL) }
 }
 
-func (c *core) setBase(field, baseURL string) error {
+func (c *Client) setBase(field, baseURL string) error {
 	u, err := url.Parse(strings.TrimRight(baseURL, "/"))
 	switch {
 	case err != nil || u.Host == "":
-		return refuse(field, "not an absolute URL such as "+DefaultBaseURL)
+		return invalid(field, "not an absolute URL such as "+DefaultBaseURL)
 	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
-		return refuse(field, "must begin with https://, since patient data and the password travel there; http:// goes to loopback addresses only")
+		return invalid(field, "must begin with https://, since patient data and the password travel there; http:// goes to loopback addresses only")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return refuse(field, "must have no user name, query or fragment")
+		return invalid(field, "must have no user name, query or fragment")
 	}
 	c.base = u
 	return nil
@@ -111,9 +111,9 @@ func isLoopback(host string) bool {
 // a Transport of your own from a clone of http.DefaultTransport, which has
 // timeouts and HTTP/2, and raise its MaxIdleConnsPerHost of 2.
 func WithHTTPClient(client *http.Client) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if client == nil {
-			return refuse("WithHTTPClient", "the client is nil")
+			return invalid("WithHTTPClient", "the client is nil")
 		}
 		c.http = *client
 		return nil
@@ -123,17 +123,17 @@ func WithHTTPClient(client *http.Client) Option {
 // WithHeader sets a header on every call, the token call included. The last value of
 // a key wins. Accept may be replaced; headers that the SDK needs to set are refused.
 func WithHeader(key, value string) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		key = textproto.CanonicalMIMEHeaderKey(key)
 		switch {
 		case key == "" || strings.Trim(key, tokenChars) != "":
-			return refuse("WithHeader", "the name is not a header name")
+			return invalid("WithHeader", "the name is not a header name")
 		case !isHeaderValue(value):
-			return refuse("WithHeader", "the value has a line break or other control character in it")
+			return invalid("WithHeader", "the value has a line break or other control character in it")
 		case key == "Authorization":
-			return refuse("WithHeader", "use WithToken or WithTokenSource for Authorization")
+			return invalid("WithHeader", "use WithToken or WithTokenSource for Authorization")
 		case key == "User-Agent" || key == "Content-Type" || key == "Content-Length" || key == "Host" || key == "Expect" || key == "Transfer-Encoding":
-			return refuse("WithHeader", key+" is set by the SDK (User-Agent by WithUserAgent)")
+			return invalid("WithHeader", key+" is set by the SDK (User-Agent by WithUserAgent)")
 		}
 		c.header.get().Set(key, value)
 		return nil
@@ -152,12 +152,12 @@ const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 // WithRetryPolicy sets how often and how patiently calls are repeated. A zero
 // field means its default.
 func WithRetryPolicy(p RetryPolicy) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if p.MaxAttempts < 0 || p.BaseDelay < 0 || p.MaxDelay < 0 || p.MaxServerDelay < 0 {
-			return refuse("WithRetryPolicy", "MaxAttempts, BaseDelay, MaxDelay and MaxServerDelay cannot be negative; use MaxAttempts: 1 for no retry")
+			return invalid("WithRetryPolicy", "MaxAttempts, BaseDelay, MaxDelay and MaxServerDelay cannot be negative; use MaxAttempts: 1 for no retry")
 		}
 		if p.Submits != RetryDocumented && p.Submits != RetrySafe {
-			return refuse("WithRetryPolicy", "Submits must be RetryDocumented or RetrySafe")
+			return invalid("WithRetryPolicy", "Submits must be RetryDocumented or RetrySafe")
 		}
 		c.retry = p.withDefaults()
 		return nil
@@ -169,9 +169,9 @@ func WithRetryPolicy(p RetryPolicy) Option {
 // do not. Set it where the account's limit is known: the API's answers may not
 // tell it. Of WithRateLimit and WithLimiter the last one given wins.
 func WithRateLimit(perSecond float64, burst int) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if !(perSecond > 0) || math.IsInf(perSecond, 0) || burst < 1 {
-			return refuse("WithRateLimit", "perSecond must be above 0 and burst at least 1")
+			return invalid("WithRateLimit", "perSecond must be above 0 and burst at least 1")
 		}
 		c.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
 		return nil
@@ -190,9 +190,9 @@ type Limiter interface {
 // WithLimiter asks l before every request but token calls. Processes that use
 // one account can share a limit through it.
 func WithLimiter(l Limiter) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if l == nil {
-			return refuse("WithLimiter", "the limiter is nil")
+			return invalid("WithLimiter", "the limiter is nil")
 		}
 		c.limiter = l
 		return nil
@@ -205,11 +205,11 @@ func WithLimiter(l Limiter) Option {
 // attempts and polls. No patient data or secret is logged. Without it the SDK is
 // silent; given twice, it logs to both.
 func WithLogger(l *slog.Logger) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if l == nil {
-			return refuse("WithLogger", "the logger is nil")
+			return invalid("WithLogger", "the logger is nil")
 		}
-		c.observers = append(c.observers, logTo(l))
+		c.observers = append(c.observers, slogObserver(l))
 		return nil
 	}
 }
@@ -217,9 +217,9 @@ func WithLogger(l *slog.Logger) Option {
 // WithObserver calls f with every Event, from the goroutine it happens in. f
 // must be fast and safe for concurrent use. It may be given more than once.
 func WithObserver(f func(Event)) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if f == nil {
-			return refuse("WithObserver", "the function is nil")
+			return invalid("WithObserver", "the function is nil")
 		}
 		c.observers = append(c.observers, f)
 		return nil
@@ -230,9 +230,9 @@ func WithObserver(f func(Event)) Option {
 // direction, and none moved for d. The default is 60 s; 0 means never. The attempt
 // is a *NetworkError whose Timeout is true, and is repeated as such.
 func WithStallTimeout(d time.Duration) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if d < 0 {
-			return refuse("WithStallTimeout", "cannot be negative; 0 means never")
+			return invalid("WithStallTimeout", "cannot be negative; 0 means never")
 		}
 		c.bounds.Stall = d
 		return nil
@@ -244,9 +244,9 @@ func WithStallTimeout(d time.Duration) Option {
 // ends with a *NetworkError, and MaybeSubmitted is true. The longer of this and
 // WithStallTimeout bounds the wait for a connection.
 func WithResponseTimeout(d time.Duration) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if d < 0 {
-			return refuse("WithResponseTimeout", "cannot be negative; 0 means never")
+			return invalid("WithResponseTimeout", "cannot be negative; 0 means never")
 		}
 		c.bounds.Response = d
 		return nil
@@ -256,9 +256,9 @@ func WithResponseTimeout(d time.Duration) Option {
 // WithUserAgent puts product, e.g. "clinic-sync/2.1", before the SDK's own
 // product in the User-Agent header.
 func WithUserAgent(product string) Option {
-	return func(c *core) error {
+	return func(c *Client) error {
 		if product == "" || !isHeaderValue(product) {
-			return refuse("WithUserAgent", "must be text on one line such as clinic-sync/2.1")
+			return invalid("WithUserAgent", "must be text on one line such as clinic-sync/2.1")
 		}
 		c.header.get().Set("User-Agent", product+" "+userAgent)
 		return nil
@@ -266,11 +266,11 @@ func WithUserAgent(product string) Option {
 }
 
 // apply applies all options and joins what is wrong with them.
-func (c *core) apply(opts []Option) error {
+func (c *Client) apply(opts []Option) error {
 	var errs []error
 	for _, opt := range opts {
 		if opt == nil {
-			errs = append(errs, refuse("NewClient", "an option is nil"))
+			errs = append(errs, invalid("NewClient", "an option is nil"))
 			continue
 		}
 		if err := opt(c); err != nil {

@@ -97,7 +97,7 @@ func (c *call) waitForLimiter() error {
 		deadline, ok := c.ctx.Deadline()
 		return c.limitError(time.Time{}, ok && time.Until(deadline) < patience)
 	}
-	return &RequestError{Field: "WithLimiter", Problem: "the limiter failed: " + ownText(err), cause: safe(err)}
+	return &RequestError{Field: "WithLimiter", Problem: "the limiter failed: " + safeText(err), cause: safeError(err)}
 }
 
 // limitError is the error of a call that cannot wait for the rate limit. After
@@ -129,7 +129,7 @@ func (c *call) limitError(until time.Time, deadline bool) error {
 }
 
 // limitChanged tells observers that the gate closed or opened.
-func (c *core) limitChanged(change throttle.Change) {
+func (c *Client) limitChanged(change throttle.Change) {
 	if change.Closed {
 		c.emit(Event{Kind: EventLimitClosed, Wait: time.Until(change.Until), Waiting: change.Waiting})
 	} else {

@@ -26,7 +26,7 @@ func isNull(v json.RawMessage) bool { return v[0] == 'n' }
 
 // takeID takes a positive integer, and null as none. It reports whether v was
 // one of the two.
-func takeID(dst *int64, v json.RawMessage) bool {
+func decodeID(dst *int64, v json.RawMessage) bool {
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	if err == nil && n > 0 {
 		*dst = n
@@ -36,7 +36,7 @@ func takeID(dst *int64, v json.RawMessage) bool {
 }
 
 // takeString takes a string, and null as none.
-func takeString[S ~string](dst *S, v json.RawMessage) bool {
+func decodeString[S ~string](dst *S, v json.RawMessage) bool {
 	if isNull(v) {
 		return true
 	}
@@ -49,7 +49,7 @@ func takeString[S ~string](dst *S, v json.RawMessage) bool {
 
 // takeTime takes a time in RFC 3339, and null as none. A time without a zone,
 // as Python writes it, is taken as UTC; a space in place of the T will do.
-func takeTime(dst *time.Time, v json.RawMessage) bool {
+func decodeTime(dst *time.Time, v json.RawMessage) bool {
 	if isNull(v) {
 		return true
 	}
@@ -83,7 +83,7 @@ type submissionJSON struct {
 }
 
 // takeSubmission takes what a submission marshals to.
-func takeSubmission[S any](dst **S, v json.RawMessage) bool {
+func decodeSubmission[S any](dst **S, v json.RawMessage) bool {
 	var sub *S
 	if json.Unmarshal(v, &sub) != nil {
 		return false
@@ -92,7 +92,7 @@ func takeSubmission[S any](dst **S, v json.RawMessage) bool {
 	return true
 }
 
-func keepExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage) {
+func addExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage) {
 	if *extra == nil {
 		*extra = map[string]json.RawMessage{}
 	}
@@ -100,9 +100,9 @@ func keepExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage
 }
 
 // getJob asks for the state of a job once.
-func (c *core) getJob(ctx context.Context, field, route string, id int64, accept func(body []byte, id int64) (problem string), opts []CallOption) (CallInfo, error) {
+func (c *Client) getJob(ctx context.Context, field, route string, id int64, accept func(body []byte, id int64) (problem string), opts []CallOption) (CallInfo, error) {
 	if id < 1 {
-		return CallInfo{}, refuse(field, "must be 1 or more")
+		return CallInfo{}, invalid(field, "must be 1 or more")
 	}
 	call := c.newCall(http.MethodGet, route+strconv.FormatInt(id, 10), opts)
 	call.ids = []int64{id}
@@ -112,7 +112,7 @@ func (c *core) getJob(ctx context.Context, field, route string, id int64, accept
 }
 
 // checkJob says what is wrong with an answer about job id.
-func checkJob(body []byte, got, id int64, status string) string {
+func validateJob(body []byte, got, id int64, status string) string {
 	switch {
 	case !jsonobject.IsObject(body):
 		return "not a JSON object"

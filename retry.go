@@ -185,7 +185,7 @@ func (c *call) statusError(r exchange.Report) error {
 }
 
 func (c *call) decodeError(r exchange.Report, problem string) error {
-	return &DecodeError{StatusCode: r.Status, Route: c.route, problem: problem, requestID: requestID(r.Header), body: hide(r.Body), record: c.record}
+	return &DecodeError{StatusCode: r.Status, Route: c.route, problem: problem, requestID: requestID(r.Header), body: newSecret(r.Body), record: c.record}
 }
 
 func (c *call) audioError(err error) error {

@@ -16,7 +16,7 @@ import (
 
 // ScribesService turns recordings or transcripts into clinical notes: POST
 // /scribe, GET /scribe/{scribe_id} and POST /scribe/{scribe_id}/regenerate/audio.
-type ScribesService struct{ core *core }
+type ScribesService struct{ client *Client }
 
 // ScribeRequest is a visit to write a note of. It prints without patient data.
 type ScribeRequest struct {
@@ -86,22 +86,22 @@ func (s *Scribe) Decode(v any) error { return decodeResult(s.raw, s, v) }
 func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...CallOption) (*ScribeSubmission, error) {
 	switch {
 	case r == nil:
-		return nil, refuse("request", "is nil")
+		return nil, invalid("request", "is nil")
 	case len(r.TemplateIDs) == 0:
-		return nil, refuse("template_ids", "at least one is required")
+		return nil, invalid("template_ids", "at least one is required")
 	case len(r.Audio) == 0 && len(r.Transcripts) == 0:
-		return nil, refuse("audio_files", "audio or transcripts are required")
+		return nil, invalid("audio_files", "audio or transcripts are required")
 	}
-	u := s.core.newUpload(ctx, "/scribe", opts, r.TemplateIDs...)
+	u := s.client.newUpload(ctx, "/scribe", opts, r.TemplateIDs...)
 	for _, id := range r.TemplateIDs {
 		if id < 1 {
-			return nil, refuse("template_ids", "each must be 1 or more")
+			return nil, invalid("template_ids", "each must be 1 or more")
 		}
 		u.form.Field("template_ids", strconv.FormatInt(id, 10))
 	}
 	for i, t := range r.Transcripts {
 		if t == "" {
-			return nil, refuse("transcripts", fmt.Sprintf("transcript %d is empty", i+1))
+			return nil, invalid("transcripts", fmt.Sprintf("transcript %d is empty", i+1))
 		}
 		u.form.Field("transcripts", t)
 	}
@@ -116,11 +116,11 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audio []Audio, opts ...CallOption) (*ScribeSubmission, error) {
 	switch {
 	case id < 1:
-		return nil, refuse("scribe_id", "must be 1 or more")
+		return nil, invalid("scribe_id", "must be 1 or more")
 	case len(audio) == 0:
-		return nil, refuse("audio_files", "at least one is required")
+		return nil, invalid("audio_files", "at least one is required")
 	}
-	u := s.core.newUpload(ctx, "/scribe/"+strconv.FormatInt(id, 10)+"/regenerate/audio", opts, id)
+	u := s.client.newUpload(ctx, "/scribe/"+strconv.FormatInt(id, 10)+"/regenerate/audio", opts, id)
 	u.audio("audio_files", audio...)
 	return submitScribe(ctx, u, id)
 }
@@ -143,7 +143,7 @@ func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, 
 func (s *ScribesService) Get(ctx context.Context, id int64, opts ...CallOption) (*Scribe, error) {
 	scribe := &Scribe{}
 	var err error
-	if scribe.Call, err = s.core.getJob(ctx, "scribe_id", "/scribe/", id, scribe.accept, opts); err != nil {
+	if scribe.Call, err = s.client.getJob(ctx, "scribe_id", "/scribe/", id, scribe.accept, opts); err != nil {
 		return nil, err
 	}
 	return scribe, nil
@@ -184,7 +184,7 @@ func (s *ScribesService) CreateAndWait(ctx context.Context, r *ScribeRequest, op
 }
 
 func (s *ScribesService) waiter(opts []WaitOption) *waiter[*Scribe] {
-	return newWaiter(s.core, s.Get, func(id int64) *Scribe { return &Scribe{ID: id} }, opts)
+	return newWaiter(s.client, s.Get, func(id int64) *Scribe { return &Scribe{ID: id} }, opts)
 }
 
 func (s *Scribe) state() jobState {
@@ -195,11 +195,11 @@ func (s *ScribeSubmission) accept(body []byte, id int64) string {
 	for name, v := range jsonobject.Members(body) {
 		switch string(name) {
 		case "scribe_id":
-			takeID(&s.ID, v)
+			decodeID(&s.ID, v)
 		case "status":
-			takeString(&s.Status, v)
+			decodeString(&s.Status, v)
 		case "submitted_at":
-			takeTime(&s.SubmittedAt, v)
+			decodeTime(&s.SubmittedAt, v)
 		}
 	}
 	switch {
@@ -218,7 +218,7 @@ func (s *Scribe) accept(body []byte, id int64) string {
 	if s.ID == 0 {
 		s.ID = id
 	}
-	return checkJob(body, s.ID, id, string(s.Status))
+	return validateJob(body, s.ID, id, string(s.Status))
 }
 
 // parse sorts the members of an answer. One of an unexpected type is kept in
@@ -229,16 +229,16 @@ func (s *Scribe) parse(body []byte) {
 		ok := false
 		switch string(name) {
 		case "scribe_id":
-			ok = takeID(&s.ID, v)
+			ok = decodeID(&s.ID, v)
 		case "status":
-			ok = takeString(&s.Status, v)
+			ok = decodeString(&s.Status, v)
 		case "submitted_at":
-			ok = takeTime(&s.SubmittedAt, v)
+			ok = decodeTime(&s.SubmittedAt, v)
 		case submissionKey:
-			ok = takeSubmission(&s.Submission, v)
+			ok = decodeSubmission(&s.Submission, v)
 		}
 		if !ok {
-			keepExtra(&s.Extra, string(name), v)
+			addExtra(&s.Extra, string(name), v)
 		}
 	}
 }

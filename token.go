@@ -16,7 +16,7 @@ const (
 )
 
 // Token is a bearer token. It prints and marshals as nothing but its expiry.
-type Token struct{ secret hidden[tokenSecret] }
+type Token struct{ secret secret[tokenSecret] }
 
 type tokenSecret struct {
 	value  string
@@ -27,7 +27,7 @@ type tokenSecret struct {
 // NewToken returns a token. A zero expiry means that it is not known. If it
 // expires while its call waits for the rate limit, its source is asked again.
 func NewToken(value string, expiry time.Time) Token {
-	return Token{hide(tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry})}
+	return Token{newSecret(tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry})}
 }
 
 // Value returns the secret itself; empty for a zero Token.

@@ -15,7 +15,7 @@ import (
 
 // TranscriptionsService turns recordings into transcripts: POST /transcribe
 // and GET /transcribe/{transcription_id}.
-type TranscriptionsService struct{ core *core }
+type TranscriptionsService struct{ client *Client }
 
 // TranscriptionRequest is a recording to transcribe. It prints without
 // patient data.
@@ -92,9 +92,9 @@ func (t *Transcription) Decode(v any) error { return decodeResult(t.raw, t, v) }
 // the package documentation; a request that cannot be right is a *RequestError.
 func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequest, opts ...CallOption) (*TranscriptionSubmission, error) {
 	if r == nil {
-		return nil, refuse("request", "is nil")
+		return nil, invalid("request", "is nil")
 	}
-	u := s.core.newUpload(ctx, "/transcribe", opts)
+	u := s.client.newUpload(ctx, "/transcribe", opts)
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
 	u.audio("audio_file", r.Audio)
 	var sub TranscriptionSubmission
@@ -111,7 +111,7 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallOption) (*Transcription, error) {
 	t := &Transcription{}
 	var err error
-	if t.Call, err = s.core.getJob(ctx, "transcription_id", "/transcribe/", id, t.accept, opts); err != nil {
+	if t.Call, err = s.client.getJob(ctx, "transcription_id", "/transcribe/", id, t.accept, opts); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -155,7 +155,7 @@ func (s *TranscriptionsService) SubmitAndWait(ctx context.Context, r *Transcript
 }
 
 func (s *TranscriptionsService) waiter(opts []WaitOption) *waiter[*Transcription] {
-	return newWaiter(s.core, s.Get, func(id int64) *Transcription { return &Transcription{ID: id} }, opts)
+	return newWaiter(s.client, s.Get, func(id int64) *Transcription { return &Transcription{ID: id} }, opts)
 }
 
 func (t *Transcription) state() jobState {
@@ -167,9 +167,9 @@ func (s *TranscriptionSubmission) accept(body []byte) string {
 	for name, v := range jsonobject.Members(body) {
 		switch string(name) {
 		case "transcription_id":
-			takeID(&s.ID, v)
+			decodeID(&s.ID, v)
 		case "submitted_at":
-			takeTime(&s.SubmittedAt, v)
+			decodeTime(&s.SubmittedAt, v)
 		}
 	}
 	if s.ID == 0 {
@@ -181,7 +181,7 @@ func (s *TranscriptionSubmission) accept(body []byte) string {
 // accept takes the answer about job id.
 func (t *Transcription) accept(body []byte, id int64) string {
 	t.parse(body)
-	return checkJob(body, t.ID, id, string(t.Status))
+	return validateJob(body, t.ID, id, string(t.Status))
 }
 
 // parse sorts the members of an answer. One of an unexpected type is kept in
@@ -192,24 +192,24 @@ func (t *Transcription) parse(body []byte) {
 		ok := false
 		switch string(name) {
 		case "id":
-			ok = takeID(&t.ID, v)
+			ok = decodeID(&t.ID, v)
 		case "task_status":
-			ok = takeString(&t.Status, v)
+			ok = decodeString(&t.Status, v)
 		case "raw_text":
-			ok = takeString(&t.RawText, v)
+			ok = decodeString(&t.RawText, v)
 		case "created_at":
-			ok = takeTime(&t.CreatedAt, v)
+			ok = decodeTime(&t.CreatedAt, v)
 		case "updated_at":
-			ok = takeTime(&t.UpdatedAt, v)
+			ok = decodeTime(&t.UpdatedAt, v)
 		case "workflow_id":
-			ok = takeID(&t.WorkflowID, v)
+			ok = decodeID(&t.WorkflowID, v)
 		case "error_message":
-			ok = takeString(&t.ErrorMessage, v)
+			ok = decodeString(&t.ErrorMessage, v)
 		case submissionKey:
-			ok = takeSubmission(&t.Submission, v)
+			ok = decodeSubmission(&t.Submission, v)
 		}
 		if !ok {
-			keepExtra(&t.Extra, string(name), v)
+			addExtra(&t.Extra, string(name), v)
 		}
 	}
 }

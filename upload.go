@@ -21,7 +21,7 @@ type upload struct {
 }
 
 // newUpload begins a submit. ids are those that errors may show.
-func (c *core) newUpload(ctx context.Context, route string, opts []CallOption, ids ...int64) *upload {
+func (c *Client) newUpload(ctx context.Context, route string, opts []CallOption, ids ...int64) *upload {
 	call := c.newCall(http.MethodPost, route, opts)
 	call.ctx, call.ids = ctx, ids
 	return &upload{call: call, form: form.NewBuilder()}
@@ -56,7 +56,7 @@ func (u *upload) look(field string, a Audio) (part form.File, warning string, er
 		err     error
 	}
 	n := u.n
-	f, err := await(u.call.ctx, func() (f found) {
+	f, err := callWithContext(u.call.ctx, func() (f found) {
 		f.part, f.warning, f.err = a.part(field, n)
 		return f
 	})
@@ -76,7 +76,7 @@ func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 	}
 	if !dateOfService.IsZero() {
 		if y := dateOfService.Year(); y < 1 || y > 9999 {
-			u.err = refuse("date_of_service", "has no form in RFC 3339: its year must be from 1 to 9999")
+			u.err = invalid("date_of_service", "has no form in RFC 3339: its year must be from 1 to 9999")
 			return
 		}
 		u.form.Field("date_of_service", dateOfService.Format(time.RFC3339))
@@ -87,9 +87,9 @@ func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 	b, err := json.Marshal(additional)
 	switch {
 	case err != nil:
-		u.err = &RequestError{Field: "additional_context", Problem: "cannot be marshalled to JSON", cause: safe(err)}
+		u.err = &RequestError{Field: "additional_context", Problem: "cannot be marshalled to JSON", cause: safeError(err)}
 	case !jsonobject.IsObject(b):
-		u.err = refuse("additional_context", "must marshal to a JSON object: use a struct or a map, not a string, number, list or []byte")
+		u.err = invalid("additional_context", "must marshal to a JSON object: use a struct or a map, not a string, number, list or []byte")
 	default:
 		u.form.Field("additional_context", string(b))
 	}

@@ -49,14 +49,14 @@ type jobState struct {
 
 // A waiter waits for jobs of one kind.
 type waiter[T job] struct {
-	core  *core
-	get   func(context.Context, int64, ...CallOption) (T, error)
-	empty func(id int64) T
+	client *Client
+	get    func(context.Context, int64, ...CallOption) (T, error)
+	empty  func(id int64) T
 	waitOptions
 }
 
-func newWaiter[T job](c *core, get func(context.Context, int64, ...CallOption) (T, error), empty func(int64) T, opts []WaitOption) *waiter[T] {
-	w := &waiter[T]{core: c, get: get, empty: empty, waitOptions: waitOptions{min: defaultMinPoll, max: defaultMaxPoll}}
+func newWaiter[T job](c *Client, get func(context.Context, int64, ...CallOption) (T, error), empty func(int64) T, opts []WaitOption) *waiter[T] {
+	w := &waiter[T]{client: c, get: get, empty: empty, waitOptions: waitOptions{min: defaultMinPoll, max: defaultMaxPoll}}
 	for _, o := range opts {
 		if o != nil {
 			o.applyWait(&w.waitOptions)
@@ -234,7 +234,7 @@ func (k *watch) trim(ctx context.Context) bool {
 func (w *waiter[T]) noteStatus(k *watch, state jobState) {
 	if !state.known && !slices.Contains(k.unknown, state.status) {
 		k.unknown = append(k.unknown, state.status)
-		w.core.emit(Event{Kind: EventUnknownStatus, ID: k.id, Status: redact.Text(state.status)})
+		w.client.emit(Event{Kind: EventUnknownStatus, ID: k.id, Status: redact.Text(state.status)})
 	}
 	k.status = state.status
 }
@@ -244,7 +244,7 @@ func (w *waiter[T]) tell(k *watch, next time.Duration, err error) {
 	if err == nil {
 		status = redact.Text(k.status)
 	}
-	w.core.emit(Event{Kind: EventPoll, ID: k.id, Status: status, Number: k.polls, Wait: next, Err: err})
+	w.client.emit(Event{Kind: EventPoll, ID: k.id, Status: status, Number: k.polls, Wait: next, Err: err})
 	if w.onPoll != nil {
 		w.onPoll(PollEvent{ID: k.id, Status: status, Polls: k.polls, Next: next, Err: err})
 	}
@@ -259,7 +259,7 @@ func (k *watch) ended(cause error) *WaitError {
 // another.
 func contextError(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return &contextEnd{ctx.Err(), safe(cause)}
+		return &contextEnd{ctx.Err(), safeError(cause)}
 	}
 	return ctx.Err()
 }

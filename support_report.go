@@ -22,14 +22,14 @@ func SupportReport(err error) string {
 	if err == nil {
 		return "No error.\n"
 	}
-	fmt.Fprintf(&b, "Error:      %s\n", ownText(firstOwn(err)))
+	fmt.Fprintf(&b, "Error:      %s\n", safeText(firstSDKError(err)))
 	if wait, ok := errors.AsType[*WaitError](err); ok && wait != nil {
 		fmt.Fprintf(&b, "Job:        %d\n", wait.ID)
 	}
 	if api, ok := errors.AsType[*APIError](err); ok && api != nil && api.record != nil {
 		reportAnswer(&b, api)
 	}
-	if r := findRecord(err); r != nil {
+	if r := historyOf(err); r != nil {
 		reportRequest(&b, r)
 	}
 	fmt.Fprintf(&b, "SDK:        %s\n", userAgent)
@@ -37,9 +37,9 @@ func SupportReport(err error) string {
 }
 
 // firstOwn is the error of this package that the caller has wrapped, else err.
-func firstOwn(err error) error {
-	for e := range tree(err) {
-		if isOwn(e) {
+func firstSDKError(err error) error {
+	for e := range errorTree(err) {
+		if isSDKError(e) {
 			return e
 		}
 	}
@@ -116,9 +116,9 @@ func reportRequest(b *strings.Builder, r *record) {
 }
 
 // findRecord finds the record of the call in an error of any type.
-func findRecord(err error) *record {
-	for e := range tree(err) {
-		if r := recordOf(e); r != nil {
+func historyOf(err error) *record {
+	for e := range errorTree(err) {
+		if r := ownHistory(e); r != nil {
 			return r
 		}
 	}

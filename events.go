@@ -59,7 +59,7 @@ func (e Event) Endpoint() string {
 }
 
 // emit tells the observers. It costs nothing without one.
-func (c *core) emit(e Event) {
+func (c *Client) emit(e Event) {
 	if len(c.observers) == 0 {
 		return
 	}
@@ -74,12 +74,12 @@ func (c *call) emit(e Event) {
 		return
 	}
 	e.Method, e.Route = c.method, c.route
-	c.core.emit(e)
+	c.Client.emit(e)
 }
 
 // logTo returns an observer that logs: what a caller must look into at Warn,
 // what explains a slow call at Info, the rest at Debug.
-func logTo(l *slog.Logger) func(Event) {
+func slogObserver(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		level := levelOf(e)
 		if !l.Enabled(context.Background(), level) {
@@ -134,7 +134,7 @@ func attrsOf(e Event) []slog.Attr {
 	add(e.Status != "", slog.String("job_status", e.Status))
 	add(e.Note != "", slog.String("note", e.Note))
 	if e.Err != nil {
-		attrs = append(attrs, slog.String("error", ownText(e.Err)))
+		attrs = append(attrs, slog.String("error", safeText(e.Err)))
 	}
 	return attrs
 }

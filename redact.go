@@ -31,22 +31,22 @@ func formatText(s fmt.State, verb rune, text string) {
 }
 
 // ownText prints an error of this package as it is and any other in safe words.
-func ownText(err error) string {
-	if isOwn(err) {
+func safeText(err error) string {
+	if isSDKError(err) {
 		return err.Error()
 	}
 	return safeerr.Text(err)
 }
 
 // innerText is ownText inside of another error's.
-func innerText(err error) string { return strings.TrimPrefix(ownText(err), "ambient: ") }
+func safeInnerText(err error) string { return strings.TrimPrefix(safeText(err), "ambient: ") }
 
 // isOwn reports whether err is of this package, so that its text is safe. It is
 // a list, because no method tells: others embed our types and change the text. In
 // line, the list would stand in each of its many callers.
 //
 //go:noinline
-func isOwn(err error) bool {
+func isSDKError(err error) bool {
 	switch err.(type) {
 	case *APIError, *BadRequestError, *UnauthorizedError, *ForbiddenError, *NotFoundError, *ConflictError, *ValidationError,
 		*RateLimitError, *InternalServerError, *BadGatewayError, *ServiceUnavailableError, *GatewayTimeoutError,
@@ -58,8 +58,8 @@ func isOwn(err error) bool {
 }
 
 // safe returns an error of this package as it is and any other scrubbed.
-func safe(err error) error {
-	if isOwn(err) {
+func safeError(err error) error {
+	if isSDKError(err) {
 		return err
 	}
 	return safeerr.Error(err)
@@ -96,22 +96,22 @@ func (ScribesService) Format(s fmt.State, verb rune) { formatText(s, verb, "Scri
 // hidden keeps a value two pointers away: fmt prints the unexported fields of
 // other people's types without asking, and for a verb that it finds wrong it
 // follows one pointer.
-type hidden[T any] struct{ p **T }
+type secret[T any] struct{ p **T }
 
-func hide[T any](v T) hidden[T] {
+func newSecret[T any](v T) secret[T] {
 	p := &v
-	return hidden[T]{&p}
+	return secret[T]{&p}
 }
 
 // get returns the value, nil for none.
-func (h hidden[T]) get() *T {
+func (h secret[T]) get() *T {
 	if h.p == nil {
 		return nil
 	}
 	return *h.p
 }
 
-func bytesIn(h hidden[[]byte]) []byte {
+func bytesIn(h secret[[]byte]) []byte {
 	if b := h.get(); b != nil {
 		return *b
 	}

@@ -70,7 +70,7 @@ func (a *allWaiter[T]) start(ctx context.Context) {
 		k := heap.Pop(&a.due).(*watch)
 		a.inFlight++
 		go func() {
-			p := polled[T]{watch: k, err: errEnded}
+			p := polled[T]{watch: k, err: errGoexit}
 			defer func() {
 				p.panicked = recover()
 				a.polled <- p
