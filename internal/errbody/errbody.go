@@ -5,6 +5,7 @@ package errbody
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -27,6 +28,7 @@ const (
 // Decode returns the message of an error body and the fields that it finds
 // fault with. Both are empty for HTML, binary data and JSON that says nothing.
 func Decode(body []byte) (detail string, fields []Field) {
+	body = jsonobject.TrimMark(body)
 	text := strings.TrimSpace(head(body))
 	switch {
 	case text == "" || text[0] == '<':
@@ -60,20 +62,43 @@ func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
-// object looks under the keys that the API uses, the documented ones first.
+// keys are where a message stands, the documented keys first and those of a code
+// or a class of errors last. Their case, and the signs between their words, differ
+// from server to server.
+var keys = []string{
+	"detail", "details",
+	"errordescription", "errormessage", "errorsummary", "errormsg", "message", "messages", "msg", "faultstring",
+	"error", "errors", "fault", "reason", "description", "title",
+}
+
+// fold makes one spelling of errorMessage, ErrorMessage and error_message.
+func fold(name []byte) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(string(name)))
+}
+
+// object takes the first message and the first list of fields that it finds.
 func object(body []byte, depth int) (detail string, fields []Field) {
 	members := map[string]json.RawMessage{}
 	for name, v := range jsonobject.Members(body) {
-		members[string(name)] = v
+		members[fold(name)] = v
 	}
-	for _, key := range []string{"detail", "details", "error", "message", "msg", "error_description"} {
-		if v, ok := members[key]; ok {
-			if detail, fields = value(v, depth-1); detail != "" || fields != nil {
-				return detail, fields
-			}
+	for _, key := range keys {
+		v, ok := members[key]
+		if !ok {
+			continue
+		}
+		text, found := value(v, depth-1)
+		if text == "" && key == "errors" {
+			text, found = byName(v)
+		}
+		if detail == "" {
+			detail = text
+		}
+		if fields == nil {
+			fields = found
 		}
 	}
-	return "", nil
+	return detail, fields
 }
 
 // value reads a detail of any type.
@@ -88,34 +113,73 @@ func value(raw json.RawMessage, depth int) (detail string, fields []Field) {
 	case '{':
 		return object(raw, depth)
 	case '[':
-		return list(raw)
+		return list(raw, depth)
 	}
 	return "", nil
 }
 
 // list reads FastAPI's list of invalid fields, or a list of messages.
-func list(raw json.RawMessage) (detail string, fields []Field) {
+func list(raw json.RawMessage, depth int) (detail string, fields []Field) {
 	var entries []json.RawMessage
 	if json.Unmarshal(raw, &entries) != nil {
 		return "", nil
 	}
 	var messages []string
 	for _, entry := range entries[:min(len(entries), maxFields)] {
-		var f struct {
-			Loc  any    `json:"loc"` // a list, but of some servers a string
-			Msg  string `json:"msg"`
-			Type string `json:"type"`
+		f, ok := field(entry, depth-1)
+		if !ok {
+			continue
 		}
-		var s string
-		switch {
-		case json.Unmarshal(entry, &f) == nil && (f.Msg != "" || f.Loc != nil):
-			fields = append(fields, Field{Path: path(f.Loc), Message: f.Msg, Type: f.Type})
-			messages = append(messages, strings.TrimPrefix(path(f.Loc)+": "+f.Msg, ": "))
-		case json.Unmarshal(entry, &s) == nil && s != "":
-			messages = append(messages, s)
+		messages = append(messages, f.text())
+		if entry[0] == '{' {
+			fields = append(fields, f)
 		}
 	}
 	return strings.Join(messages, "; "), fields
+}
+
+// field reads one entry of a list: a text, or an object that says what is wrong with
+// what.
+func field(entry json.RawMessage, depth int) (f Field, ok bool) {
+	f.Message, _ = value(entry, depth)
+	if entry[0] == '{' {
+		var where struct {
+			Loc   any    `json:"loc"` // a list, but of some servers a string
+			Field any    `json:"field"`
+			Type  string `json:"type"`
+		}
+		_ = json.Unmarshal(entry, &where) // what has another type is left out
+		if where.Loc == nil {
+			where.Loc = where.Field
+		}
+		f.Path, f.Type = path(where.Loc), where.Type
+	}
+	return f, f.Path != "" || f.Message != ""
+}
+
+// byName reads an object that has the names of fields for its keys, and what is wrong
+// with each as a text or a list of texts.
+func byName(raw json.RawMessage) (detail string, fields []Field) {
+	var messages []string
+	for name, v := range jsonobject.Members(raw) {
+		var texts []string
+		if v[0] == '"' {
+			v = slices.Concat([]byte("["), v, []byte("]"))
+		}
+		if json.Unmarshal(v, &texts) != nil || len(texts) == 0 || len(fields) == maxFields {
+			continue
+		}
+		f := Field{Path: string(name), Message: strings.Join(texts, ", ")}
+		fields, messages = append(fields, f), append(messages, f.text())
+	}
+	return strings.Join(messages, "; "), fields
+}
+
+func (f Field) text() string {
+	if f.Path == "" {
+		return f.Message
+	}
+	return f.Path + ": " + f.Message
 }
 
 // path joins a loc such as ["body", "template_ids", 0] to body.template_ids[0].

@@ -9,6 +9,10 @@ import (
 	"unicode/utf8"
 )
 
+// TrimMark returns data without the byte order mark that some servers put before
+// JSON, against RFC 8259, section 8.1.
+func TrimMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
+
 // IsObject reports whether data is one valid JSON object.
 func IsObject(data []byte) bool {
 	i := skipSpace(data, 0)

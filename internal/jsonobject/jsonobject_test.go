@@ -20,6 +20,12 @@ func TestIsObject(t *testing.T) {
 	}
 }
 
+func TestTrimMark(t *testing.T) {
+	for in, want := range map[string]string{"": "", "{}": "{}", "\ufeff{}": "{}", "\ufeff": "", "\ufeff\ufeff{}": "\ufeff{}", " \ufeff{}": " \ufeff{}", "\xef\xbb": "\xef\xbb"} {
+		assert.Equal(t, want, string(TrimMark([]byte(in))), "%q", in)
+	}
+}
+
 type member struct{ name, value string }
 
 func collect(data string) (all []member) {
