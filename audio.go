@@ -27,7 +27,7 @@ type audioSource struct {
 	once        bool
 	contentType string // set by the caller; empty = recognised
 	uploadName  string // set by the caller; empty = neutral
-	claim       string // the name that the caller's audio goes by
+	nameHint    string // the name that the caller's audio goes by
 	path        string // of an AudioFile
 	data        []byte // of AudioBytes
 }
@@ -43,7 +43,7 @@ type recording struct {
 // AudioFile is audio in a file. Each attempt opens it anew; a file that changes
 // while it is sent ends the call with an AudioError.
 func AudioFile(path string) Audio {
-	return Audio{newSecret(audioSource{kind: "file", claim: path, path: path, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "file", nameHint: path, path: path, open: func() (recording, error) {
 		// A pipe would block in open, so look before.
 		if info, err := os.Stat(path); err != nil {
 			return recording{}, err
@@ -60,7 +60,7 @@ func AudioFile(path string) Audio {
 
 // AudioFS is audio in a file of fsys, opened anew for each attempt.
 func AudioFS(fsys fs.FS, name string) Audio {
-	return Audio{newSecret(audioSource{kind: "fs.FS file", claim: name, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "fs.FS file", nameHint: name, open: func() (recording, error) {
 		if fsys == nil {
 			return recording{}, fs.ErrInvalid
 		}
@@ -75,7 +75,7 @@ func AudioFS(fsys fs.FS, name string) Audio {
 // AudioBytes is audio in memory. name only tells its type, e.g. "visit.mp3". b
 // must not change until the call returns.
 func AudioBytes(name string, b []byte) Audio {
-	return Audio{newSecret(audioSource{kind: "bytes", claim: name, data: b, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "bytes", nameHint: name, data: b, open: func() (recording, error) {
 		return recording{io.NopCloser(bytes.NewReader(b)), int64(len(b)), time.Time{}}, nil
 	}})}
 }
@@ -83,7 +83,7 @@ func AudioBytes(name string, b []byte) Audio {
 // AudioReaderAt is the first size bytes of r. A size of 0 is refused, and an r
 // that has less ends the call with an AudioError. name only tells the type.
 func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
-	return Audio{newSecret(audioSource{kind: "io.ReaderAt", claim: name, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "io.ReaderAt", nameHint: name, open: func() (recording, error) {
 		if r == nil || size < 0 {
 			return recording{}, fs.ErrInvalid
 		}
@@ -99,7 +99,7 @@ func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
 // start again with a reader from the beginning.
 func AudioReader(name string, r io.Reader) Audio {
 	var used atomic.Bool
-	return Audio{newSecret(audioSource{kind: "io.Reader", claim: name, once: true, open: func() (recording, error) {
+	return Audio{newSecret(audioSource{kind: "io.Reader", nameHint: name, once: true, open: func() (recording, error) {
 		if r == nil {
 			return recording{}, fs.ErrInvalid
 		}
@@ -202,7 +202,7 @@ func (a Audio) MarshalJSON() ([]byte, error) {
 	}
 	q := queuedAudio{Path: s.path, Data: s.data, ContentType: s.contentType, UploadName: s.uploadName}
 	if s.path == "" {
-		q.Name = s.claim
+		q.Name = s.nameHint
 	}
 	return json.Marshal(q)
 }

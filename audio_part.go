@@ -2,6 +2,7 @@ package ambient
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"path"
@@ -43,7 +44,7 @@ func (a Audio) part(field string, n int) (part form.File, warning string, err er
 		first.Close()
 		part.Open = source.reopen(first)
 	}
-	warning = source.describe(&part, head, n)
+	warning = source.setTypeAndName(&part, head, n)
 	return part, warning, nil
 }
 
@@ -86,26 +87,27 @@ func openOnce(r io.Reader, source io.Closer) func() (io.ReadCloser, error) {
 	}
 }
 
-// describe fills in type and name of the upload. It warns where the first
-// bytes are those of no documented container, or of another than the name or
-// type says.
-func (s *audioSource) describe(part *form.File, head []byte, n int) (warning string) {
-	claim, claimed := audiotype.ByName(s.claim)
+// setTypeAndName fills in type and name of the upload: those of what the first
+// bytes are, spelled as the caller spells them. It warns where these are of no
+// documented container, or of another than the name or type says.
+func (s *audioSource) setTypeAndName(part *form.File, head []byte, n int) (warning string) {
+	claim, claimed := audiotype.ByName(s.nameHint)
 	format, known := audiotype.Detect(head)
+	contradicted := known && claimed && format.Contradicts(claim)
 	switch {
-	case known && claimed && format.Contradicts(claim):
-		warning = fmt.Sprintf("audio %d has the first bytes of %s and a name that ends in %s", n, format.Ext, claim.Ext)
-	case known && s.contentType != "" && !sameSubtype(s.contentType, format.MIME):
-		warning = fmt.Sprintf("audio %d has the first bytes of %s and another content type", n, format.Ext)
-	case known && claimed:
-		format = claim // the same, spelled as the caller does
 	case !known:
 		warning = fmt.Sprintf("audio %d has the first bytes of no documented audio type", n)
-		if format = claim; !claimed {
-			format.MIME = "application/octet-stream"
-		}
+	case contradicted:
+		warning = fmt.Sprintf("audio %d has the first bytes of %s and a name that ends in %s", n, format.Ext, claim.Ext)
+	case s.contentType != "" && !sameSubtype(s.contentType, format.MIME):
+		warning = fmt.Sprintf("audio %d has the first bytes of %s and another content type", n, format.Ext)
+	case !format.Documented:
+		warning = fmt.Sprintf("audio %d has the first bytes of %s, of a form that is not documented", n, format.Ext)
 	}
-	part.ContentType, part.Filename = format.MIME, fmt.Sprintf("audio-%d", n)
+	if claimed && !contradicted {
+		format = claim
+	}
+	part.ContentType, part.Filename = cmp.Or(format.MIME, "application/octet-stream"), fmt.Sprintf("audio-%d", n)
 	if format.Ext != "" { // else the service decides, and no wrong name makes it refuse
 		part.Filename += "." + format.Ext
 	}

@@ -22,7 +22,7 @@ const (
 	headM4A  = "\x00\x00\x00\x20ftypM4A "
 	headWAV  = "RIFF\x24\x08\x00\x00WAVEfmt "
 	headWebM = "\x1a\x45\xdf\xa3\x9f"
-	headNone = "fLaC\x00\x00\x00\x22"
+	headNone = "MThd\x00\x00\x00\x06"
 )
 
 // sound is a recording that begins like one of a type.
@@ -82,7 +82,8 @@ func TestAudioTypes(t *testing.T) {
 
 		{"wav in name only", ambient.AudioBytes(dir+".wav", sound(headMP3)), "audio-1.mp3", "audio/mpeg", "audio 1 has the first bytes of mp3 and a name that ends in wav"},
 		{"unknown bytes, known name", ambient.AudioBytes(dir+".mp3", sound(headNone)), "audio-1.mp3", "audio/mpeg", "audio 1 has the first bytes of no documented audio type"},
-		{"unknown in all", ambient.AudioBytes(dir+".flac", sound(headNone)), "audio-1", "application/octet-stream", "audio 1 has the first bytes of no documented audio type"},
+		{"unknown in all", ambient.AudioBytes(dir+".mid", sound(headNone)), "audio-1", "application/octet-stream", "audio 1 has the first bytes of no documented audio type"},
+		{"text in UTF-16", ambient.AudioBytes(dir+".mp3", []byte("\xff\xfeH\x00i\x00")), "audio-1.mp3", "audio/mpeg", "audio 1 has the first bytes of no documented audio type"},
 		{"one byte", ambient.AudioBytes("", []byte{1}), "audio-1", "application/octet-stream", "audio 1 has the first bytes of no documented audio type"},
 
 		{"content type given", ambient.AudioBytes("", sound(headNone)).WithContentType("audio/mpeg"), "audio-1", "audio/mpeg", "audio 1 has the first bytes of no documented audio type"},
@@ -107,6 +108,41 @@ func TestAudioTypes(t *testing.T) {
 					assert.Equal(t, "POST /transcribe", e.Method+" "+e.Route)
 				}
 				assert.Equal(t, c.warning, strings.Join(warnings, ", "))
+			})
+		})
+	}
+}
+
+// A recording of a type that the API does not document is named after what it is,
+// since services judge by the extension, and is warned about.
+func TestUndocumentedAudioTypes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, head, filename, mime string }{
+		{"visit.opus", "OggS\x00\x02", "audio-1.ogg", "audio/ogg"},
+		{"visit.ogg", "OggS\x00\x02", "audio-1.ogg", "audio/ogg"},
+		{"", "OggS\x00\x02", "audio-1.ogg", "audio/ogg"},
+		{"visit.mp3", "OggS\x00\x02", "audio-1.ogg", "audio/ogg"},
+		{"visit.flac", "fLaC\x00\x00\x00\x22", "audio-1.flac", "audio/flac"},
+		{"visit.aac", "\xff\xf1\x50\x80", "audio-1.aac", "audio/aac"},
+		{"visit.aif", "FORM\x00\x00\x10\x00AIFF", "audio-1.aiff", "audio/aiff"},
+		{"visit.caf", "caff\x00\x01", "audio-1.caf", "audio/x-caf"},
+		{"visit.amr", "#!AMR\n", "audio-1.amr", "audio/amr"},
+		{"visit.3gp", "\x00\x00\x00\x18ftyp3gp4", "audio-1.3gp", "audio/3gpp"},
+		{"visit.m4a", "\x00\x00\x00\x18ftyp3gp4", "audio-1.m4a", "audio/mp4"},
+		{"visit.wma", "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9", "audio-1.wma", "audio/x-ms-wma"},
+		{"visit.wav", "BW64\xff\xff\xff\xffWAVE", "audio-1.wav", "audio/wav"},
+		{"visit.dss", "\x02dss", "audio-1.dss", "audio/x-dss"},
+		{"visit.mka", "\x1a\x45\xdf\xa3\x8b\x42\x82\x88matroska", "audio-1.mka", "audio/matroska"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				var told events
+				_, err := submitOf(t.Context(), newClient(t, srv, ambient.WithObserver(told.observe)), ambient.AudioBytes(c.name, sound(c.head)))
+				require.NoError(t, err)
+				file := srv.RequestsTo(submitRoute)[0].Files[0]
+				assert.Equal(t, c.filename, file.Filename)
+				assert.Equal(t, c.mime, file.ContentType)
+				assert.Len(t, told.of(ambient.EventAudioFormat), 1)
 			})
 		})
 	}

@@ -70,7 +70,7 @@
 // before it uploads); the form's names, types and counts; templates. The answers are the documented ones, and
 // FastAPI's where none is published; 422 bodies echo the input, as FastAPI's do, so that a client can show that it does
 // not repeat them. Some checks are stricter than the service is known to be: refused are an unknown form field, a field
-// given twice that is not a list, a template id below 1, a file whose name ends in an undocumented type, and an
+// given twice that is not a list, a template id below 1, a file whose name ends in no type of audio, and an
 // Authorization header on the token call. Headers that a proxy may add are ignored.
 //
 // # What is recorded

@@ -163,11 +163,13 @@ func checkContext(value string) (msg, kind string) {
 	return "", ""
 }
 
-// checkAudio goes by the extension, where there is one.
+// checkAudio goes by the extension, where there is one. Whether the service takes audio of types that it does not
+// document is not published.
 func checkAudio(filename string) (msg, kind string) {
 	types := []string{"mp3", "mp4", "mpeg", "mpga", "m4a", "wav", "webm"}
+	others := []string{"ogg", "flac", "aac", "aiff", "caf", "amr", "awb", "3gp", "3g2", "wma", "mka", "dss", "ds2"}
 	ext := strings.ToLower(strings.TrimPrefix(path.Ext(filename), "."))
-	if ext != "" && !slices.Contains(types, ext) {
+	if ext != "" && !slices.Contains(types, ext) && !slices.Contains(others, ext) {
 		return fmt.Sprintf("Input should be one of these audio types: %s", strings.Join(types, ", ")), "value_error"
 	}
 	return "", ""

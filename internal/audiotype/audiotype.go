@@ -1,5 +1,5 @@
-// Package audiotype recognises the audio containers that the API takes by
-// their first bytes.
+// Package audiotype recognises audio containers by their first bytes: those that
+// the API documents, and others that recorders and browsers write.
 package audiotype
 
 import (
@@ -8,42 +8,82 @@ import (
 	"strings"
 )
 
-// A Format is one of the documented audio types.
+// A Format is a type of audio file.
 type Format struct {
-	MIME string // e.g. audio/mpeg
-	Ext  string // e.g. mp3, without a dot
+	MIME       string // e.g. audio/mpeg
+	Ext        string // e.g. mp3, without a dot
+	Documented bool   // the API documents it
 }
 
 // HeadSize is how many leading bytes Detect looks at.
-const HeadSize = 12
+const HeadSize = 64
+
+// signatures are containers that begin with fixed bytes.
+var signatures = []struct {
+	at    int
+	magic string
+	Format
+}{
+	{0, "ID3", Format{"audio/mpeg", "mp3", true}},
+	{0, "\x00\x00\x01\xba", Format{"video/mpeg", "mpeg", true}}, // MPEG program stream, ISO/IEC 13818-1
+	{4, "ftypM4A", Format{"audio/mp4", "m4a", true}},
+	{4, "ftypM4B", Format{"audio/mp4", "m4a", true}},
+	{4, "ftyp3g2", Format{"audio/3gpp2", "3g2", false}}, // RFC 4393
+	{4, "ftyp3g", Format{"audio/3gpp", "3gp", false}},   // RFC 3839
+	{4, "ftyp", Format{"audio/mp4", "mp4", true}},       // ISO/IEC 14496-12
+	{0, "OggS", Format{"audio/ogg", "ogg", false}},      // RFC 3533
+	{0, "fLaC", Format{"audio/flac", "flac", false}},    // RFC 9639
+	{0, "ADIF", Format{"audio/aac", "aac", false}},
+	{0, "caff", Format{"audio/x-caf", "caf", false}},
+	{0, "#!AMR-WB", Format{"audio/amr-wb", "awb", false}}, // RFC 4867
+	{0, "#!AMR", Format{"audio/amr", "amr", false}},
+	{0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11", Format{"audio/x-ms-wma", "wma", false}}, // Advanced Systems Format
+	{1, "dss", Format{"audio/x-dss", "dss", false}},                                 // dictation recorders
+	{1, "ds2", Format{"audio/x-ds2", "ds2", false}},
+}
 
 // Detect recognises a container by its first bytes; ok is false for others.
 func Detect(head []byte) (f Format, ok bool) {
 	has := func(at int, magic string) bool {
 		return len(head) >= at && bytes.HasPrefix(head[at:], []byte(magic))
 	}
+	for _, s := range signatures {
+		if has(s.at, s.magic) {
+			return s.Format, true
+		}
+	}
 	switch {
-	case (has(0, "RIFF") || has(0, "RF64")) && has(8, "WAVE"): // RF64 (EBU Tech 3306) is the form beyond 4 GiB
-		return Format{"audio/wav", "wav"}, true
+	case has(8, "WAVE") && (has(0, "RIFF") || has(0, "RF64")): // RF64 (EBU Tech 3306) is the form beyond 4 GiB
+		return Format{"audio/wav", "wav", true}, true
+	case has(8, "WAVE") && has(0, "BW64"): // ITU-R BS.2088
+		return Format{"audio/wav", "wav", false}, true
+	case has(0, "FORM") && (has(8, "AIFF") || has(8, "AIFC")):
+		return Format{"audio/aiff", "aiff", false}, true
+	case has(0, "\x1a\x45\xdf\xa3") && bytes.Contains(head, []byte("matroska")): // RFC 9559
+		return Format{"audio/matroska", "mka", false}, true
 	case has(0, "\x1a\x45\xdf\xa3"): // EBML, RFC 8794
-		return Format{"audio/webm", "webm"}, true
-	case has(4, "ftypM4A"), has(4, "ftypM4B"):
-		return Format{"audio/mp4", "m4a"}, true
-	case has(4, "ftyp"): // ISO/IEC 14496-12
-		return Format{"audio/mp4", "mp4"}, true
-	case has(0, "\x00\x00\x01\xba"): // MPEG program stream, ISO/IEC 13818-1
-		return Format{"video/mpeg", "mpeg"}, true
-	case has(0, "ID3"), isFrameSync(head):
-		return Format{"audio/mpeg", "mp3"}, true
+		return Format{"audio/webm", "webm", true}, true
+	case isFrame(head):
+		return Format{"audio/mpeg", "mp3", true}, true
+	case isADTS(head):
+		return Format{"audio/aac", "aac", false}, true
 	}
 	return Format{}, false
 }
 
-// isFrameSync reports whether head starts with an MPEG audio frame header:
-// eleven set bits, then a version and layer that exist, ISO/IEC 11172-3.
-func isFrameSync(head []byte) bool {
+// isFrame reports whether head starts with an MPEG audio frame header: eleven set
+// bits, then a version, layer, bit rate and sampling rate that exist, ISO/IEC 11172-3.
+// Layer I does not count: nobody records in it, and its header is the byte order mark
+// of UTF-16.
+func isFrame(head []byte) bool {
 	return len(head) >= 3 && head[0] == 0xff && head[1]&0xe0 == 0xe0 &&
-		head[1]&0x18 != 0x08 && head[1]&0x06 != 0 && head[2]&0xf0 != 0xf0
+		head[1]&0x18 != 0x08 && head[1]&0x06 != 0 && head[1]&0x06 != 0x06 && head[2]&0xf0 != 0xf0 && head[2]&0x0c != 0x0c
+}
+
+// isADTS reports whether head starts with the header of an AAC frame: twelve set
+// bits, the layer that is none, and one of 13 sampling rates, ISO/IEC 13818-7.
+func isADTS(head []byte) bool {
+	return len(head) >= 3 && head[0] == 0xff && head[1]&0xf6 == 0xf0 && head[2]>>2&0x0f < 13
 }
 
 // ByName is the format that a file name's extension claims; ok is false where
@@ -52,24 +92,28 @@ func ByName(name string) (f Format, ok bool) {
 	ext := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
 	switch ext {
 	case "wav":
-		return Format{"audio/wav", ext}, true
+		return Format{"audio/wav", ext, true}, true
 	case "webm":
-		return Format{"audio/webm", ext}, true
+		return Format{"audio/webm", ext, true}, true
 	case "m4a", "mp4":
-		return Format{"audio/mp4", ext}, true
+		return Format{"audio/mp4", ext, true}, true
 	case "mp3", "mpga":
-		return Format{"audio/mpeg", ext}, true
+		return Format{"audio/mpeg", ext, true}, true
 	case "mpeg":
-		return Format{"video/mpeg", ext}, true
+		return Format{"video/mpeg", ext, true}, true
 	}
 	return Format{}, false
 }
 
 // Contradicts reports whether content recognised as f cannot be what claim
-// says. mp3, mpga and mpeg are used for one another, and so are mp4 and m4a.
+// says. mp3, mpga and mpeg are used for one another, and so are mp4, m4a and 3gp,
+// which are one container.
 func (f Format) Contradicts(claim Format) bool { return f.family() != claim.family() }
 
 func (f Format) family() string {
 	_, sub, _ := strings.Cut(f.MIME, "/")
+	if strings.HasPrefix(sub, "3gpp") {
+		return "mp4"
+	}
 	return sub
 }
