@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
@@ -24,18 +26,36 @@ const submissionKey = "_submission"
 
 func isNull(v json.RawMessage) bool { return v[0] == 'n' }
 
-// takeID takes a positive integer, and null as none. It reports whether v was
-// one of the two.
+// decodeID takes a positive integer, in quotes or not, and null as none. It reports
+// whether v was one of these. A lost id is a lost visit, so 123.0 and 1.23e2 of
+// serializers that know no integers will do, as far as they are exact.
 func decodeID(dst *int64, v json.RawMessage) bool {
-	n, err := strconv.ParseInt(string(v), 10, 64)
-	if err == nil && n > 0 {
-		*dst = n
+	if isNull(v) {
 		return true
 	}
-	return isNull(v)
+	text := string(v)
+	if v[0] == '"' {
+		text = strings.TrimSpace(string(jsonobject.Text(v)))
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || f > maxExactID || f != math.Trunc(f) || strings.Trim(text, "0123456789.eE+") != "" {
+			return false
+		}
+		n = int64(f)
+	}
+	if n <= 0 {
+		return false
+	}
+	*dst = n
+	return true
 }
 
-// takeString takes a string, and null as none.
+// maxExactID is the greatest id that a float64 holds with all smaller ones.
+const maxExactID = 1 << 53
+
+// decodeString takes a string, and null as none.
 func decodeString[S ~string](dst *S, v json.RawMessage) bool {
 	if isNull(v) {
 		return true
@@ -47,30 +67,72 @@ func decodeString[S ~string](dst *S, v json.RawMessage) bool {
 	return true
 }
 
-// takeTime takes a time in RFC 3339, and null as none. A time without a zone,
-// as Python writes it, is taken as UTC; a space in place of the T will do.
-func decodeTime(dst *time.Time, v json.RawMessage) bool {
-	if isNull(v) {
-		return true
-	}
-	if v[0] != '"' {
-		return false
-	}
-	text := jsonobject.Text(v)
-	if bytes.IndexByte(text, ' ') >= 0 {
-		text = bytes.Replace(text, []byte(" "), []byte("T"), 1)
-	}
-	var t time.Time
-	if err := t.UnmarshalText(text); err != nil {
-		if t, err = time.Parse("2006-01-02T15:04:05.999999999", string(text)); err != nil {
-			return false
+// decodeStatus takes a string like decodeString. A known state in other letters
+// becomes that state.
+func decodeStatus[S ~string](dst *S, v json.RawMessage, known []S) bool {
+	ok := decodeString(dst, v)
+	*dst = canonical(*dst, known)
+	return ok
+}
+
+// canonical returns a status as the API documents it, where it does.
+func canonical[S ~string](status S, known []S) S {
+	for _, k := range known {
+		if strings.EqualFold(string(status), string(k)) {
+			return k
 		}
 	}
-	if _, offset := t.Zone(); offset <= -24*3600 || offset >= 24*3600 {
-		return false // time.Time reads it and then does not marshal
+	return status
+}
+
+// decodeTime takes a time, and null as none. Python writes one without a zone, which
+// is taken as UTC; databases write +00, a space in place of the T, or UTC behind
+// another. zoned says whether the time names its zone.
+func decodeTime(dst *time.Time, v json.RawMessage) (ok, zoned bool) {
+	if isNull(v) {
+		return true, false
 	}
-	*dst = t
-	return true
+	if v[0] != '"' {
+		return false, false
+	}
+	t, zoned, ok := parseTime(string(jsonobject.Text(v)))
+	if ok {
+		*dst = t
+	}
+	return ok, zoned
+}
+
+// timeLayouts are the forms of a time, those with a zone first. Each takes fractions
+// of a second, too.
+var timeLayouts = []struct {
+	layout string
+	zoned  bool
+}{
+	{time.RFC3339, true}, {"2006-01-02T15:04:05Z0700", true}, {"2006-01-02T15:04:05Z07", true},
+	{"2006-01-02T15:04Z07:00", true}, {"2006-01-02T15:04Z0700", true}, {"2006-01-02T15:04Z07", true},
+	{"2006-01-02T15:04:05", false}, {"2006-01-02T15:04", false},
+}
+
+func parseTime(text string) (t time.Time, zoned, ok bool) {
+	text = strings.ToUpper(strings.TrimSpace(text))
+	for _, name := range []string{"UTC", "GMT"} {
+		if at, found := strings.CutSuffix(text, name); found {
+			text = strings.TrimSpace(at) + "Z"
+		}
+	}
+	if day := len(time.DateOnly); len(text) > day && text[day] == ' ' {
+		text = text[:day] + "T" + text[day+1:]
+	}
+	text = strings.ReplaceAll(text, " ", "") // before the zone
+	for _, l := range timeLayouts {
+		t, err := time.Parse(l.layout, text)
+		if err != nil {
+			continue
+		}
+		_, offset := t.Zone()
+		return t, l.zoned, -24*3600 < offset && offset < 24*3600 // time.Time reads others and then does not marshal them
+	}
+	return t, false, false
 }
 
 // submissionJSON is the JSON form of both kinds of submission.
@@ -82,7 +144,7 @@ type submissionJSON struct {
 	PossibleDuplicate bool         `json:"possible_duplicate,omitempty"`
 }
 
-// takeSubmission takes what a submission marshals to.
+// decodeSubmission takes what a submission marshals to.
 func decodeSubmission[S any](dst **S, v json.RawMessage) bool {
 	var sub *S
 	if json.Unmarshal(v, &sub) != nil {
@@ -111,7 +173,7 @@ func (c *Client) getJob(ctx context.Context, field, route string, id int64, acce
 	return call.callInfo(), err
 }
 
-// checkJob says what is wrong with an answer about job id.
+// validateJob says what is wrong with an answer about job id.
 func validateJob(body []byte, got, id int64, status string) string {
 	switch {
 	case !jsonobject.IsObject(body):

@@ -120,18 +120,78 @@ func TestOddFields(t *testing.T) {
 		`"2025-11-06 14:05:00+00:00"`:        at,
 		`"2025-11-06T14:05:00.123456"`:       at.Add(123456 * time.Microsecond),
 		`"2025-11-06T14:05:00.123456+00:00"`: at.Add(123456 * time.Microsecond),
+		`"2025-11-06 14:05:00.123456+00"`:    at.Add(123456 * time.Microsecond), // as PostgreSQL writes it
+		`"2025-11-06 09:05:00-05"`:           at,
+		`"2025-11-06T14:05:00+0000"`:         at,
+		`"2025-11-06T19:35:00 +0530"`:        at,
+		`"2025-11-06 14:05:00 UTC"`:          at,
+		`"2025-11-06 14:05:00utc"`:           at,
+		`"2025-11-06T14:05:00 GMT"`:          at,
+		`"2025-11-06t14:05:00z"`:             at,
+		`"2025-11-06T14:05Z"`:                at,
+		`"2025-11-06 14:05"`:                 at,
+		`"2025-11-06 14:05+00"`:              at,
+		`"2025-11-06T09:05-0500"`:            at,
+		`"2025-11-06 14:05:00,5"`:            at.Add(time.Second / 2),
+		`" 2025-11-06T14:05:00Z "`:           at,
+		`"2025\u002d11-06T14:05:00Z"`:        at,
 	} {
 		tr := parse(t, "created_at", value)
 		assert.True(t, want.Equal(tr.CreatedAt), "%s: %v", value, tr.CreatedAt)
 		assert.Empty(t, tr.Extra)
 	}
-	for _, value := range []string{`""`, `"soon"`, `"2025-11-06"`, `"2025-13-06T14:05:00Z"`, `1762437900`, `"2025-11-06T14:05:00+24:00"`} {
+	for _, value := range []string{`""`, `"soon"`, `"2025-11-06"`, `"2025-13-06T14:05:00Z"`, `1762437900`, `"2025-11-06T14:05:00+24:00"`, `"2025-11-06 14:05:00 EST"`, `"2025-11-06 UTC"`, `" "`} {
 		tr := parse(t, "created_at", value)
 		assert.Zero(t, tr.CreatedAt, value)
 		assert.Equal(t, value, string(tr.Extra["created_at"]))
 		_, err := json.Marshal(tr)
 		assert.NoError(t, err, value)
 	}
+}
+
+// An id is a positive integer, however a serializer writes it.
+func TestIDs(t *testing.T) {
+	for text, want := range map[string]int64{
+		`123`: 123, `"123"`: 123, `" 123 "`: 123, `"00123"`: 123, `123.0`: 123, `123.000`: 123, `"123.0"`: 123, `1.23e2`: 123, `1E+05`: 100000,
+		`9223372036854775807`: 9223372036854775807, `"9007199254740993"`: 9007199254740993, `9007199254740992.0`: 9007199254740992,
+		`0`: 0, `-7`: 0, `"-7"`: 0, `1.5`: 0, `"1,234"`: 0, `""`: 0, `"seven"`: 0, `"0x7b"`: 0, `"1_000"`: 0, `"0x1p4"`: 0, `true`: 0, `[123]`: 0, `{"id":123}`: 0, `null`: 0,
+		`9223372036854775808`: 0, `9007199254740994.0`: 0, `1e300`: 0, `"NaN"`: 0, `"Inf"`: 0, `"١٢٣"`: 0,
+	} {
+		var tr ambient.Transcription
+		require.NoError(t, json.Unmarshal([]byte(`{"id":`+text+`}`), &tr), text)
+		assert.Equal(t, want, tr.ID, text)
+		var scribe ambient.Scribe
+		require.NoError(t, json.Unmarshal([]byte(`{"scribe_id":`+text+`}`), &scribe), text)
+		assert.Equal(t, want, scribe.ID, text)
+		if want == 0 {
+			continue
+		}
+		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			sub, err := submitOf(t.Context(), answering(t, srv, 202, `{"transcription_id":`+text+`}`), visit())
+			require.NoError(t, err)
+			assert.Equal(t, want, sub.ID)
+		})
+	}
+}
+
+// A documented state is that state in any letters, and only it.
+func TestStatusesInOtherLetters(t *testing.T) {
+	for text, want := range map[string]ambient.TranscriptionStatus{
+		"stt_completed": ambient.TranscriptionCompleted, "Stt_Completed": ambient.TranscriptionCompleted, "stt_error": ambient.TranscriptionError,
+		"detected_file": ambient.TranscriptionDetectedFile, "completed": "completed", "stt-completed": "stt-completed", "": "",
+	} {
+		var tr ambient.Transcription
+		require.NoError(t, json.Unmarshal([]byte(`{"id":7,"task_status":"`+text+`"}`), &tr))
+		assert.Equal(t, want, tr.Status)
+		literal := ambient.Transcription{Status: ambient.TranscriptionStatus(text)}
+		assert.Equal(t, strings.HasPrefix(string(want), "STT_"), literal.Done(), text)
+		assert.Equal(t, want == ambient.TranscriptionError, literal.Err() != nil, text)
+	}
+	var scribe ambient.Scribe
+	require.NoError(t, json.Unmarshal([]byte(`{"status":"failed"}`), &scribe))
+	assert.Equal(t, ambient.ScribeFailed, scribe.Status)
+	assert.True(t, (&ambient.Scribe{Status: "Completed"}).Done())
+	assert.Error(t, (&ambient.Scribe{Status: "failed"}).Err())
 }
 
 // An answer that is no answer to this request is a DecodeError, never a result
@@ -159,7 +219,7 @@ func TestUnusableAnswers(t *testing.T) {
 	}{
 		{"another transcription", `{"id":8,"task_status":"STT_COMPLETED","raw_text":"` + secret + `"}`, "another job", get, false},
 		{"transcription without id", `{"task_status":"STT_COMPLETED"}`, "no id", get, false},
-		{"transcription with a text for an id", `{"id":"7","task_status":"STT_COMPLETED"}`, "no id", get, false},
+		{"transcription with a text for an id", `{"id":"seven","task_status":"STT_COMPLETED"}`, "no id", get, false},
 		{"transcription with id null", `{"id":null,"task_status":"STT_COMPLETED"}`, "no id", get, false},
 		{"transcription with id 0", `{"id":0,"task_status":"STT_COMPLETED"}`, "no id", get, false},
 		{"transcription with a huge id", `{"id":99999999999999999999,"task_status":"STT_COMPLETED"}`, "no id", get, false},
@@ -175,7 +235,7 @@ func TestUnusableAnswers(t *testing.T) {
 		{"scribe without status", `{"scribe_id":7}`, "no status", getScribe, false},
 		{"submission without id", `{"submitted_at":"2025-11-06T14:05:00Z"}`, "no transcription_id", submit, true},
 		{"submission with id null", `{"transcription_id":null}`, "no transcription_id", submit, true},
-		{"submission with a text for an id", `{"transcription_id":"101"}`, "no transcription_id", submit, true},
+		{"submission with a text for an id", `{"transcription_id":"0x65"}`, "no transcription_id", submit, true},
 		{"submission with nothing", "", "no transcription_id", submit, true},
 		{"create with another field's id", `{"id":101,"status":"IN_PROGRESS"}`, "no scribe_id", create, true},
 		{"regenerate of another scribe", `{"scribe_id":8,"status":"IN_PROGRESS"}`, "another scribe", regenerate, true},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,7 +29,8 @@ type ScribeRequest struct {
 	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
 }
 
-// ScribeStatus is the state of a scribe. The API may add states.
+// ScribeStatus is the state of a scribe. The API may add states. One of these in other
+// letters, such as Completed, is read as this one.
 type ScribeStatus string
 
 const (
@@ -36,6 +38,8 @@ const (
 	ScribeCompleted  ScribeStatus = "COMPLETED"
 	ScribeFailed     ScribeStatus = "FAILED"
 )
+
+var scribeStatuses = []ScribeStatus{ScribeInProgress, ScribeCompleted, ScribeFailed}
 
 // ScribeSubmission is the receipt of a create or regenerate.
 type ScribeSubmission struct {
@@ -62,16 +66,20 @@ type Scribe struct {
 	Submission  *ScribeSubmission          // set by CreateAndWait
 	Call        CallInfo                   `json:"-"` // how the call went
 
-	raw json.RawMessage
+	raw   json.RawMessage
+	zoned bool // the answer names the zone of SubmittedAt
 }
 
 // Done reports whether the scribe has ended, well or badly. An unknown status
 // counts as not ended.
-func (s *Scribe) Done() bool { return s.Status == ScribeCompleted || s.Status == ScribeFailed }
+func (s *Scribe) Done() bool {
+	status := canonical(s.Status, scribeStatuses)
+	return status == ScribeCompleted || status == ScribeFailed
+}
 
 // Err returns nil or a *ScribeFailedError.
 func (s *Scribe) Err() error {
-	if s.Status == ScribeFailed {
+	if canonical(s.Status, scribeStatuses) == ScribeFailed {
 		return &ScribeFailedError{s}
 	}
 	return nil
@@ -188,7 +196,11 @@ func (s *ScribesService) waiter(opts []WaitOption) *waiter[*Scribe] {
 }
 
 func (s *Scribe) state() jobState {
-	return jobState{status: string(s.Status), known: s.Done() || s.Status == ScribeInProgress, created: s.SubmittedAt, header: s.Call.Header}
+	state := jobState{status: string(s.Status), known: slices.Contains(scribeStatuses, s.Status), header: s.Call.Header}
+	if s.zoned {
+		state.created = s.SubmittedAt
+	}
+	return state
 }
 
 func (s *ScribeSubmission) accept(body []byte, id int64) string {
@@ -197,9 +209,9 @@ func (s *ScribeSubmission) accept(body []byte, id int64) string {
 		case "scribe_id":
 			decodeID(&s.ID, v)
 		case "status":
-			decodeString(&s.Status, v)
+			decodeStatus(&s.Status, v, scribeStatuses)
 		case "submitted_at":
-			decodeTime(&s.SubmittedAt, v)
+			_, _ = decodeTime(&s.SubmittedAt, v)
 		}
 	}
 	switch {
@@ -231,9 +243,9 @@ func (s *Scribe) parse(body []byte) {
 		case "scribe_id":
 			ok = decodeID(&s.ID, v)
 		case "status":
-			ok = decodeString(&s.Status, v)
+			ok = decodeStatus(&s.Status, v, scribeStatuses)
 		case "submitted_at":
-			ok = decodeTime(&s.SubmittedAt, v)
+			ok, s.zoned = decodeTime(&s.SubmittedAt, v)
 		case submissionKey:
 			ok = decodeSubmission(&s.Submission, v)
 		}

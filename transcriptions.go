@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
@@ -26,7 +27,8 @@ type TranscriptionRequest struct {
 	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
 }
 
-// TranscriptionStatus is the state of a transcription. The API may add states.
+// TranscriptionStatus is the state of a transcription. The API may add states. One of
+// these in other letters, such as stt_completed, is read as this one.
 type TranscriptionStatus string
 
 const (
@@ -36,6 +38,8 @@ const (
 	TranscriptionError        TranscriptionStatus = "STT_ERROR"      // failed: Err is a TranscriptionFailedError
 	TranscriptionIncomplete   TranscriptionStatus = "STT_INCOMPLETE" // ended with a part of the transcript: Err is a TranscriptionIncompleteError
 )
+
+var transcriptionStatuses = []TranscriptionStatus{TranscriptionDetectedFile, TranscriptionProcessing, TranscriptionCompleted, TranscriptionError, TranscriptionIncomplete}
 
 // TranscriptionSubmission is the receipt of a submit.
 type TranscriptionSubmission struct {
@@ -64,18 +68,23 @@ type Transcription struct {
 	Submission   *TranscriptionSubmission   // set by SubmitAndWait
 	Call         CallInfo                   `json:"-"` // how the call went
 
-	raw json.RawMessage
+	raw   json.RawMessage
+	zoned bool // the answer names the zone of CreatedAt
 }
 
 // Done reports whether the transcription has ended, well or badly. An unknown
 // status counts as not ended.
 func (t *Transcription) Done() bool {
-	return t.Status == TranscriptionCompleted || t.Status == TranscriptionError || t.Status == TranscriptionIncomplete
+	switch canonical(t.Status, transcriptionStatuses) {
+	case TranscriptionCompleted, TranscriptionError, TranscriptionIncomplete:
+		return true
+	}
+	return false
 }
 
 // Err returns nil, a *TranscriptionFailedError or a *TranscriptionIncompleteError.
 func (t *Transcription) Err() error {
-	switch t.Status {
+	switch canonical(t.Status, transcriptionStatuses) {
 	case TranscriptionError:
 		return &TranscriptionFailedError{t}
 	case TranscriptionIncomplete:
@@ -159,8 +168,11 @@ func (s *TranscriptionsService) waiter(opts []WaitOption) *waiter[*Transcription
 }
 
 func (t *Transcription) state() jobState {
-	known := t.Done() || t.Status == TranscriptionDetectedFile || t.Status == TranscriptionProcessing
-	return jobState{status: string(t.Status), known: known, created: t.CreatedAt, header: t.Call.Header}
+	state := jobState{status: string(t.Status), known: slices.Contains(transcriptionStatuses, t.Status), header: t.Call.Header}
+	if t.zoned {
+		state.created = t.CreatedAt
+	}
+	return state
 }
 
 func (s *TranscriptionSubmission) accept(body []byte) string {
@@ -169,7 +181,7 @@ func (s *TranscriptionSubmission) accept(body []byte) string {
 		case "transcription_id":
 			decodeID(&s.ID, v)
 		case "submitted_at":
-			decodeTime(&s.SubmittedAt, v)
+			_, _ = decodeTime(&s.SubmittedAt, v)
 		}
 	}
 	if s.ID == 0 {
@@ -194,13 +206,13 @@ func (t *Transcription) parse(body []byte) {
 		case "id":
 			ok = decodeID(&t.ID, v)
 		case "task_status":
-			ok = decodeString(&t.Status, v)
+			ok = decodeStatus(&t.Status, v, transcriptionStatuses)
 		case "raw_text":
 			ok = decodeString(&t.RawText, v)
 		case "created_at":
-			ok = decodeTime(&t.CreatedAt, v)
+			ok, t.zoned = decodeTime(&t.CreatedAt, v)
 		case "updated_at":
-			ok = decodeTime(&t.UpdatedAt, v)
+			ok, _ = decodeTime(&t.UpdatedAt, v)
 		case "workflow_id":
 			ok = decodeID(&t.WorkflowID, v)
 		case "error_message":
