@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	tokenCallTime = time.Minute     // of a renewal, on top of what it may wait for the rate limit
+	tokenCallTime = time.Minute     // of a refresh, on top of what it may wait for the rate limit
 	refusedFor    = 5 * time.Second // for which refused credentials are not tried again
 )
 
@@ -24,21 +24,21 @@ type passwordSource struct {
 	mu      sync.Mutex
 	token   Token     // zero without one
 	fetched time.Time // when token was
-	renewal *renewal  // the one under way, nil without one
-	failed  time.Time // when a renewal last failed
-	refused *refusal
+	refresh *refresh  // the one under way, nil without one
+	failed  time.Time // when a refresh last failed
+	refused *rejectedLogin
 }
 
-// A renewal is a token call that any number of callers wait for.
-type renewal struct {
+// A refresh is a token call that any number of callers wait for.
+type refresh struct {
 	done  chan struct{} // closed when token and err are set
 	token Token
 	err   error
 }
 
-// A refusal remembers credentials that were refused, so that a thousand callers
+// A rejectedLogin remembers credentials that were refused, so that a thousand callers
 // with a wrong password do not lock the account.
-type refusal struct {
+type rejectedLogin struct {
 	username, password string
 	at                 time.Time
 	err                error
@@ -49,23 +49,23 @@ func newPasswordSource(c *Client, credentials func(context.Context) (string, str
 }
 
 // Token returns the cached token while it lives. In the last tenth of its life
-// one renewal is started in passing; the old token serves until that is done.
+// one refresh is started in passing; the old token serves until that is done.
 func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	now := time.Now()
 	if token := s.token; token.Value() != "" && now.Before(token.Expiry()) {
 		if s.nearExpiry(now) && now.Sub(s.failed) >= refusedFor {
-			s.renew(ctx)
+			s.startRefresh(ctx)
 		}
 		s.mu.Unlock()
 		return token, nil
 	}
-	r := s.renew(ctx)
+	r := s.startRefresh(ctx)
 	s.mu.Unlock()
 	return r.wait(ctx)
 }
 
-// freshen waits for the renewal of an aging token: for requests that cannot be
+// freshen waits for the refresh of an aging token: for requests that cannot be
 // repeated. A token that could not be renewed and still lives is good enough.
 func (s *passwordSource) ensureFresh(ctx context.Context) error {
 	s.mu.Lock()
@@ -75,7 +75,7 @@ func (s *passwordSource) ensureFresh(ctx context.Context) error {
 		s.mu.Unlock()
 		return nil
 	}
-	r := s.renew(ctx)
+	r := s.startRefresh(ctx)
 	s.mu.Unlock()
 	if lives {
 		patience, stop := context.WithTimeout(ctx, tokenCallTime)
@@ -104,14 +104,14 @@ func (s *passwordSource) Invalidate(stale Token) {
 	}
 }
 
-// renew joins the renewal under way or starts one. It runs on a context of its
+// renew joins the refresh under way or starts one. It runs on a context of its
 // own, so that the caller who happened to start it may leave. s.mu is held.
-func (s *passwordSource) renew(ctx context.Context) *renewal {
-	if s.renewal != nil {
-		return s.renewal
+func (s *passwordSource) startRefresh(ctx context.Context) *refresh {
+	if s.refresh != nil {
+		return s.refresh
 	}
-	r := &renewal{done: make(chan struct{})}
-	s.renewal = r
+	r := &refresh{done: make(chan struct{})}
+	s.refresh = r
 	bound := tokenCallTime + max(s.client.retry.MaxLimitWait, 0)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	go func() {
@@ -123,16 +123,16 @@ func (s *passwordSource) renew(ctx context.Context) *renewal {
 	return r
 }
 
-func (s *passwordSource) run(ctx context.Context, r *renewal) {
+func (s *passwordSource) run(ctx context.Context, r *refresh) {
 	defer s.finish(r)
 	r.err = errGoexit // where a function of the caller ends this goroutine
 	r.token, r.err = s.fetch(ctx)
 }
 
-func (s *passwordSource) finish(r *renewal) {
+func (s *passwordSource) finish(r *refresh) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.renewal = nil
+	s.refresh = nil
 	if r.err != nil {
 		s.failed = time.Now()
 		return
@@ -140,7 +140,7 @@ func (s *passwordSource) finish(r *renewal) {
 	s.token, s.fetched = r.token, time.Now()
 }
 
-func (r *renewal) wait(ctx context.Context) (Token, error) {
+func (r *refresh) wait(ctx context.Context) (Token, error) {
 	select {
 	case <-r.done:
 		return r.token, r.err
@@ -154,7 +154,7 @@ const tokenRoute = "/auth/token"
 // fetch makes the token call: form fields username and password, no grant_type
 // and no Authorization header.
 func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
-	username, password, err := s.ask(ctx)
+	username, password, err := s.fetchCredentials(ctx)
 	if err != nil {
 		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + safeText(err), cause: safeError(err)}
 	}
@@ -164,26 +164,33 @@ func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 	if r := s.refused; r != nil && r.username == username && r.password == password && time.Since(r.at) < refusedFor {
 		return Token{}, r.err
 	}
-	s.refused = nil // only the renewal under way touches it
+	s.refused = nil // only the refresh under way touches it
 
 	form := url.Values{"username": {username}, "password": {password}}
 	var token Token
-	call := &call{Client: s.client, record: &record{method: http.MethodPost, route: tokenRoute}, gate: s.client.tokenGate}
-	call.body, call.contentType = bytesBody(form.Encode()), "application/x-www-form-urlencoded"
-	call.accept = func(a answer) (problem string) {
-		token, problem = readToken(a, time.Now())
+	call := s.client.newTokenCall(ctx)
+	call.request.body, call.request.contentType = bytesBody(form.Encode()), "application/x-www-form-urlencoded"
+	call.request.decode = func(r response) (problem string) {
+		token, problem = readToken(r, time.Now())
 		return problem
 	}
-	err = call.run(ctx)
+	err = call.run()
 	if _, ok := errors.AsType[*UnauthorizedError](err); ok {
-		s.refused = &refusal{username, password, time.Now(), err}
+		s.refused = &rejectedLogin{username, password, time.Now(), err}
 	}
 	return token, err
 }
 
+// newTokenCall returns a token call. It creates no job, so it is no submit.
+func (c *Client) newTokenCall(ctx context.Context) *call {
+	call := c.newCall(ctx, http.MethodPost, tokenRoute, nil)
+	call.request.submit, call.request.isTokenCall = false, true
+	return call
+}
+
 // ask calls the function for the credentials, which may hang and not look at its
-// context: the renewal must end all the same, or there would never be another.
-func (s *passwordSource) ask(ctx context.Context) (username, password string, err error) {
+// context: the refresh must end all the same, or there would never be another.
+func (s *passwordSource) fetchCredentials(ctx context.Context) (username, password string, err error) {
 	type answer struct {
 		username, password string
 		err                error
@@ -193,27 +200,4 @@ func (s *passwordSource) ask(ctx context.Context) (username, password string, er
 		return a
 	})
 	return a.username, a.password, cmp.Or(a.err, hung)
-}
-
-// freshToken renews an aging token before a request that cannot be repeated.
-func (c *call) freshToken() {
-	if s, ok := c.tokens.(*passwordSource); ok {
-		if err := s.ensureFresh(c.ctx); err != nil {
-			c.err = c.tokenError(err)
-		}
-	}
-}
-
-// tokenError is the error of a call that got no token.
-func (c *call) tokenError(err error) error {
-	if isSDKError(err) {
-		return err
-	}
-	switch {
-	case c.ctx.Err() != nil:
-		return c.interrupted()
-	case err == nil:
-		return invalid("WithTokenSource", "the token source gave an empty token")
-	}
-	return &RequestError{Field: "WithTokenSource", Problem: "the token source failed: " + safeText(err), cause: safeError(err)}
 }

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
+	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 	"github.com/ambient-scribe/ambient-go/internal/redact"
 	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
@@ -51,23 +53,21 @@ type Attempt struct {
 	Sent       Delivery
 	ConnReused bool // false where the transport does not tell
 
-	maybeTaken bool // the service may have created what it asked for
-	repeated   bool // by the transport, so that it may have been taken twice
+	maybeCreated bool // the service may have created what the attempt asked for
+	repeated     bool // by the transport, so that it may have been taken twice
 }
 
-// keep adds an attempt to the call's record.
-func (c *call) keep(r exchange.Report, start time.Time) {
-	c.lastHeader = r.Header
+// record adds an attempt to the history.
+func (c *call) record(r exchange.Report, start time.Time) {
+	now := time.Now()
+	c.last = outcome{report: r, limits: ratelimitheader.Read(r.Header, now), at: now}
 	a := Attempt{
-		Start: start, Duration: time.Since(start), StatusCode: r.Status, Err: safeerr.Error(r.Err), Wait: c.waited,
-		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeTaken: c.mayHaveTaken(r), repeated: c.submit && r.Repeated,
+		Start: start, Duration: now.Sub(start), StatusCode: r.Status, Err: safeerr.Error(r.Err), Wait: c.waited,
+		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeCreated: mayHaveCreated(&c.request, &r), repeated: c.request.submit && r.Repeated,
 	}
 	c.waited = 0
-	if c.attempts == nil {
-		c.attempts = c.first[:0]
-	}
-	c.attempts = append(c.attempts, a)
-	c.emit(Event{Kind: EventAttempt, Number: len(c.attempts), Attempt: a, RequestID: redact.ID(requestID(r.Header)), Err: a.Err})
+	c.history.add(a)
+	c.emit(Event{Kind: EventAttempt, Number: len(c.history.attempts), Attempt: a, RequestID: redact.ID(requestID(r.Header)), Err: a.Err})
 }
 
 // CallInfo tells how a call went.
@@ -78,9 +78,10 @@ type CallInfo struct {
 	Attempts  []Attempt   // in order
 }
 
-func (c *call) callInfo() CallInfo {
-	info := CallInfo{RequestID: requestID(c.lastHeader), Header: c.lastHeader, Attempts: c.attempts}
-	if l := c.limits; l.Limit >= 0 || l.Remaining >= 0 || !l.Reset.IsZero() {
+func (c *call) info() CallInfo {
+	header := c.last.report.Header
+	info := CallInfo{RequestID: requestID(header), Header: header, Attempts: slices.Clip(c.history.attempts)}
+	if l := c.last.limits; len(info.Attempts) > 0 && (l.Limit >= 0 || l.Remaining >= 0 || !l.Reset.IsZero()) {
 		info.RateLimit = &RateLimit{Limit: l.Limit, Remaining: l.Remaining, ResetAt: l.Reset}
 	}
 	return info
@@ -100,42 +101,68 @@ func (i CallInfo) LogValue() slog.Value          { return slog.StringValue(i.Str
 // for Client.Do and observers.
 func (i CallInfo) PossibleDuplicate() bool {
 	for n, a := range i.Attempts {
-		if a.repeated || a.maybeTaken && n < len(i.Attempts)-1 {
+		if a.repeated || a.maybeCreated && n < len(i.Attempts)-1 {
 			return true
 		}
 	}
 	return false
 }
 
-// A record is what a call leaves behind in its errors.
-type record struct {
+// A requestSummary is the part of a request that errors and reports may show.
+type requestSummary struct {
 	method, route string
 	ids           []int64     // of the call, which may be printed
-	parts         []form.Size // of the request's body
-	submit        bool        // its method is not idempotent: a repeat may create a second job
-	attempts      []Attempt
-	first         [1]Attempt // most calls need no more room
-	note          string     // why the call was not repeated
-	pastDeadline  bool       // that is because the wait would have passed the context's deadline
+	parts         []form.Size // of the body
+	submit        bool        // the method is not idempotent: a repeat may create a second job
 }
 
-func (r *record) endsAtDeadline() bool { return r != nil && r.pastDeadline }
+// A history is what happened to a call. It only grows. Each error of the call keeps
+// a snapshot.
+type history struct {
+	*requestSummary
+	attempts   []Attempt
+	attemptBuf [1]Attempt // most calls need no more
+	ending
+}
 
-// tail is how an error's text ends: " (3 attempts in 1.2s, request id x; not repeated: …)".
-func (r *record) tail(requestID string) string {
+// An ending says why a call was not repeated.
+type ending struct {
+	reason       string // empty where no reason needs to be given
+	pastDeadline bool   // the next wait would have passed the context's deadline
+}
+
+func (h *history) add(a Attempt) {
+	if h.attempts == nil {
+		h.attempts = h.attemptBuf[:0]
+	}
+	h.attempts = append(h.attempts, a)
+}
+
+// snapshot copies the history as it is now, with the reason why the call ends.
+func (h *history) snapshot(e ending) *history {
+	return &history{requestSummary: h.requestSummary, attempts: slices.Clip(h.attempts), ending: e}
+}
+
+func (h *history) endsAtDeadline() bool { return h != nil && h.pastDeadline }
+
+// errorSuffix is how the text of an error ends: " (3 attempts in 1.2s, request id x; not repeated: …)".
+func (h *history) errorSuffix(requestID string) string {
+	if h == nil { // the error was made by the caller, e.g. in a test
+		h = &history{}
+	}
 	var notes []string
-	if n := len(r.attempts); n > 1 {
-		last := r.attempts[n-1]
-		took := last.Start.Add(last.Duration).Sub(r.attempts[0].Start)
+	if n := len(h.attempts); n > 1 {
+		last := h.attempts[n-1]
+		took := last.Start.Add(last.Duration).Sub(h.attempts[0].Start)
 		notes = append(notes, fmt.Sprintf("%d attempts in %v", n, round(took)))
 	}
 	if requestID != "" {
 		notes = append(notes, "request id "+requestID)
 	}
-	if r.note != "" {
-		notes = append(notes, r.note)
+	if h.reason != "" {
+		notes = append(notes, h.reason)
 	}
-	if r.maybeSubmitted() {
+	if h.maybeSubmitted() {
 		notes = append(notes, "may have been submitted")
 	}
 	if notes == nil {
@@ -144,15 +171,7 @@ func (r *record) tail(requestID string) string {
 	return " (" + strings.Join(notes, "; ") + ")"
 }
 
-// maybeSubmitted reports whether the service may have taken an attempt.
-func (r *record) maybeSubmitted() bool {
-	if r == nil {
-		return false
-	}
-	for _, a := range r.attempts {
-		if a.maybeTaken {
-			return true
-		}
-	}
-	return false
+// maybeSubmitted reports whether an attempt may have created a job.
+func (h *history) maybeSubmitted() bool {
+	return h != nil && slices.ContainsFunc(h.attempts, func(a Attempt) bool { return a.maybeCreated })
 }

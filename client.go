@@ -40,18 +40,18 @@ type Client struct {
 	Transcriptions *TranscriptionsService // recordings to transcripts
 	Scribes        *ScribesService        // recordings or transcripts to notes
 
-	base      *url.URL
-	http      http.Client // the caller's, of which Transport, Jar and Timeout are used
-	transport http.RoundTripper
-	header    secret[http.Header] // may hold a key for a gateway
-	bounds    exchange.Bounds
-	retry     RetryPolicy
-	quota     *quota
-	limiter   Limiter
-	gate      *throttle.Gate // of all calls but the token's
-	tokenGate *throttle.Gate
-	tokens    TokenSource
-	observers []func(Event)
+	base          *url.URL
+	http          http.Client // the caller's, of which Transport, Jar and Timeout are used
+	transport     http.RoundTripper
+	header        secret[http.Header] // may hold a key for a gateway
+	bounds        exchange.Bounds
+	retry         RetryPolicy
+	quota         *quota
+	limiter       Limiter
+	throttle      *throttle.Gate // of all calls but the token call
+	tokenThrottle *throttle.Gate
+	tokens        TokenSource
+	observers     []func(Event)
 }
 
 // NewClient returns a client. What no option sets is read from the environment:
@@ -73,7 +73,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	if c.transport = c.http.Transport; c.transport == nil {
 		c.transport = defaultTransport()
 	}
-	c.gate, c.tokenGate = throttle.New(c.limitChanged), throttle.New(nil)
+	c.throttle, c.tokenThrottle = throttle.New(c.limitChanged), throttle.New(nil)
 	c.Transcriptions, c.Scribes = &TranscriptionsService{c}, &ScribesService{c}
 	return c, nil
 }
@@ -113,8 +113,7 @@ func defaultTransport() http.RoundTripper {
 // that the account is inactive, or that API access is not enabled for it; other
 // errors are those of any call.
 func (c *Client) Authenticate(ctx context.Context) error {
-	call := &call{Client: c, ctx: ctx, record: &record{method: http.MethodPost, route: tokenRoute}}
-	_, err := call.token()
+	_, err := c.newCall(ctx, http.MethodPost, tokenRoute, nil).token()
 	return err
 }
 
@@ -139,22 +138,22 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 	case method == "" || strings.Trim(method, tokenChars) != "":
 		return invalid("method", "must be an HTTP method such as GET")
 	}
-	call := c.newCall(method, redact.Path(u.Path), opts)
-	call.url = c.urlOf(u.Path)
-	call.url.RawPath, call.url.RawQuery = c.base.EscapedPath()+u.EscapedPath(), u.RawQuery
+	call := c.newCall(ctx, method, redact.Path(u.Path), opts)
+	call.request.url = c.urlOf(u.Path)
+	call.request.url.RawPath, call.request.url.RawQuery = c.base.EscapedPath()+u.EscapedPath(), u.RawQuery
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
 			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: safeError(err)}
 		}
-		call.body, call.contentType = bytesBody(b), "application/json"
-		call.parts = []form.Size{{Name: "JSON", Bytes: int64(len(b))}}
+		call.request.body, call.request.contentType = bytesBody(b), "application/json"
+		call.request.parts = []form.Size{{Name: "JSON", Bytes: int64(len(b))}}
 	}
-	call.accept = func(a answer) string {
-		if out != nil && len(bytes.TrimSpace(a.body)) > 0 && json.Unmarshal(a.body, out) != nil {
+	call.request.decode = func(r response) string {
+		if out != nil && len(bytes.TrimSpace(r.body)) > 0 && json.Unmarshal(r.body, out) != nil {
 			return "not JSON, or not of the type asked for"
 		}
 		return ""
 	}
-	return call.run(ctx)
+	return call.run()
 }

@@ -33,8 +33,8 @@ type APIError struct {
 	Attempts   []Attempt     // all requests of the call, the last one included
 	Header     http.Header   `json:"-"` // of the answer
 
-	body   secret[[]byte]
-	record *record
+	body    secret[[]byte]
+	history *history
 }
 
 // FieldError is one invalid field of a request, in the words of the server. It
@@ -65,26 +65,26 @@ func (e *APIError) Error() string {
 	if e == nil || e.StatusCode == 0 {
 		return "ambient: no API error"
 	}
-	r := e.record
-	if r == nil { // made by the caller, e.g. in a test
-		r = &record{}
+	var ids []int64
+	if e.history != nil {
+		ids = e.history.ids
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "ambient: %s %s: %d", e.Method, e.Route, e.StatusCode)
 	if phrase := http.StatusText(e.StatusCode); phrase != "" {
 		b.WriteString(" " + phrase)
 	}
-	if detail := redact.Text(e.Detail, r.ids...); detail != "" && !strings.EqualFold(detail, http.StatusText(e.StatusCode)) {
+	if detail := redact.Text(e.Detail, ids...); detail != "" && !strings.EqualFold(detail, http.StatusText(e.StatusCode)) {
 		b.WriteString(": " + detail)
 	}
-	b.WriteString(r.tail(redact.ID(e.RequestID)))
+	b.WriteString(e.history.errorSuffix(redact.ID(e.RequestID)))
 	return b.String()
 }
 
 // Unwrap returns context.DeadlineExceeded where the call ended because its next
 // wait would have passed the context's deadline.
 func (e *APIError) Unwrap() error {
-	if e == nil || !e.record.endsAtDeadline() {
+	if e == nil || !e.history.endsAtDeadline() {
 		return nil
 	}
 	return context.DeadlineExceeded
@@ -100,11 +100,29 @@ func (e *APIError) asError() error {
 	return e
 }
 
+// statusError is the error of the last answer, in the type of its status.
+func (c *call) statusError(h *history) error {
+	o := &c.last
+	until := o.limits.RetryAfter
+	if o.report.Status == http.StatusTooManyRequests {
+		until = o.limits.Until()
+	}
+	var wait time.Duration
+	if !until.IsZero() {
+		wait = max(until.Sub(o.at), 0)
+	}
+	e := newAPIError(h, o.report.Status, o.report.Header, o.report.Body, o.at, wait)
+	if o.report.Status == http.StatusTooManyRequests {
+		return &RateLimitError{APIError: e, ResetAt: until, Limit: o.limits.Limit, Remaining: o.limits.Remaining}
+	}
+	return e.typed()
+}
+
 // newAPIError makes the error of an answer. typed gives it the type of its status.
-func newAPIError(r *record, status int, header http.Header, body []byte, now time.Time, retryAfter time.Duration) *APIError {
+func newAPIError(h *history, status int, header http.Header, body []byte, now time.Time, retryAfter time.Duration) *APIError {
 	e := &APIError{
-		StatusCode: status, Method: r.method, Route: r.route, RequestID: requestID(header),
-		Time: now, RetryAfter: retryAfter, Attempts: r.attempts, Header: header, body: newSecret(body), record: r,
+		StatusCode: status, Method: h.method, Route: h.route, RequestID: requestID(header),
+		Time: now, RetryAfter: retryAfter, Attempts: h.attempts, Header: header, body: newSecret(body), history: h,
 	}
 	detail, fields := errbody.Decode(body)
 	e.Detail = detail
@@ -141,7 +159,7 @@ func Retryable(err error) bool {
 	for err := range errorTree(err) {
 		switch e := err.(type) {
 		case *APIError:
-			if e != nil && retryableStatus(e.StatusCode) {
+			if e != nil && (retriedStatus(e.StatusCode) || e.StatusCode == http.StatusTooManyRequests) {
 				return true
 			}
 		case *NetworkError:
@@ -169,32 +187,32 @@ func MaybeSubmitted(err error) bool {
 	return false
 }
 
-// recordOf is the record of the call that err itself is of, nil without one.
-func ownHistory(err error) (r *record) {
+// ownHistory is the history of the call that err itself is of, nil without one.
+func ownHistory(err error) (h *history) {
 	switch e := err.(type) {
 	case *APIError:
 		if e != nil {
-			r = e.record
+			h = e.history
 		}
 	case *NetworkError:
 		if e != nil {
-			r = e.record
+			h = e.history
 		}
 	case *DecodeError:
 		if e != nil {
-			r = e.record
+			h = e.history
 		}
 	case *AudioError:
 		if e != nil {
-			r = e.record
+			h = e.history
 		}
 	case *interruptedError:
-		r = e.record
+		h = e.history
 	}
-	return r
+	return h
 }
 
-// tree yields err and every error that it wraps, depth first, as errors.Is
+// errorTree yields err and every error that it wraps, depth first, as errors.Is
 // walks them.
 func errorTree(err error) iter.Seq[error] {
 	return func(yield func(error) bool) { walk(err, yield) }

@@ -70,11 +70,11 @@ func (c *Client) emit(e Event) {
 }
 
 func (c *call) emit(e Event) {
-	if len(c.observers) == 0 {
+	if len(c.client.observers) == 0 {
 		return
 	}
-	e.Method, e.Route = c.method, c.route
-	c.Client.emit(e)
+	e.Method, e.Route = c.request.method, c.request.route
+	c.client.emit(e)
 }
 
 // logTo returns an observer that logs: what a caller must look into at Warn,

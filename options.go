@@ -178,15 +178,6 @@ func WithRateLimit(perSecond float64, burst int) Option {
 	}
 }
 
-// A Limiter holds back a request until it may be sent. *rate.Limiter of
-// golang.org/x/time/rate is one. It must be safe for concurrent use.
-type Limiter interface {
-	// Wait returns nil when the request may be sent. ctx ends when the call may wait
-	// no longer: an error that is its context.DeadlineExceeded makes the call's a
-	// *RateLimitError, any other a *RequestError.
-	Wait(context.Context) error
-}
-
 // WithLimiter asks l before every request but token calls. Processes that use
 // one account can share a limit through it.
 func WithLimiter(l Limiter) Option {

@@ -162,15 +162,15 @@ func addExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage)
 }
 
 // getJob asks for the state of a job once.
-func (c *Client) getJob(ctx context.Context, field, route string, id int64, accept func(body []byte, id int64) (problem string), opts []CallOption) (CallInfo, error) {
+func (c *Client) getJob(ctx context.Context, field, route string, id int64, decode func(body []byte, id int64) (problem string), opts []CallOption) (CallInfo, error) {
 	if id < 1 {
 		return CallInfo{}, invalid(field, "must be 1 or more")
 	}
-	call := c.newCall(http.MethodGet, route+strconv.FormatInt(id, 10), opts)
-	call.ids = []int64{id}
-	call.accept = func(a answer) string { return accept(a.body, id) }
-	err := call.run(ctx)
-	return call.callInfo(), err
+	call := c.newCall(ctx, http.MethodGet, route+strconv.FormatInt(id, 10), opts)
+	call.request.ids = []int64{id}
+	call.request.decode = func(r response) string { return decode(r.body, id) }
+	err := call.run()
+	return call.info(), err
 }
 
 // validateJob says what is wrong with an answer about job id.

@@ -3,16 +3,14 @@ package ambient
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
-	"github.com/ambient-scribe/ambient-go/internal/exchange"
-	"github.com/ambient-scribe/ambient-go/internal/form"
-	"github.com/ambient-scribe/ambient-go/internal/safeerr"
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // RetryPolicy says how often and how patiently a call is repeated. A zero field
@@ -50,211 +48,6 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// A verdict is what follows from an attempt.
-type verdict int
-
-const (
-	final        verdict = iota // success, or an error that repeating does not mend
-	repeatLater                 // repeat after a backoff
-	renewToken                  // repeat with another token
-	waitForLimit                // repeat when the rate limit allows
-	dropExpect                  // repeat without Expect: 100-continue
-)
-
-// judge reads the table of doc.go: what an attempt's outcome means, and the
-// error to return if the call ends with it.
-func (c *call) judge(r exchange.Report) (verdict, error) {
-	ok := r.Status/100 == 2
-	switch {
-	case r.SourceErr != nil:
-		return final, c.audioError(r.SourceErr)
-	case ok && errors.Is(r.Err, exchange.ErrTooLong):
-		return final, c.decodeError(r, fmt.Sprintf("longer than %d MiB", maxSuccessBody>>20))
-	case r.Status == 0 || ok && r.Err != nil:
-		return c.judgeFailure(r)
-	case ok && r.Early:
-		return final, c.decodeError(r, "it came before the whole request was sent")
-	case ok:
-		if problem := c.accept(answer{r.Header, r.Body}); problem != "" {
-			return final, c.decodeError(r, problem)
-		}
-		return final, nil
-	}
-	v := c.judgeStatus(r)
-	if v != final && !c.rewinds(r) {
-		v = final
-		c.note = "not repeated: the audio cannot be read twice"
-	}
-	return v, c.statusError(r)
-}
-
-func (c *call) judgeStatus(r exchange.Report) verdict {
-	switch r.Status {
-	case http.StatusUnauthorized:
-		if c.gate != c.tokenGate && c.refusedToken.Value() == "" {
-			return renewToken
-		}
-	case http.StatusTooManyRequests:
-		return waitForLimit
-	case http.StatusExpectationFailed:
-		if c.body != nil && c.expects() {
-			return dropExpect
-		}
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		if c.submit && c.retry.Submits == RetrySafe && c.mayHaveTaken(r) {
-			return final
-		}
-		return repeatLater
-	case http.StatusRequestTimeout, http.StatusTooEarly:
-		return repeatLater
-	}
-	return final
-}
-
-// judgeFailure judges an attempt without a usable answer.
-func (c *call) judgeFailure(r exchange.Report) (verdict, error) {
-	err := &NetworkError{Route: c.route, Sent: Delivery(r.Sent), Attempts: c.attempts, record: c.record, cause: safeerr.Error(r.Err)}
-	if c.ctx.Err() != nil && !errors.Is(r.Err, c.ctx.Err()) { // net/http gives the cause alone
-		err.cause = contextError(c.ctx)
-	}
-	switch {
-	case c.ctx.Err() != nil, permanent(r.Err), c.mayHaveTaken(r):
-		return final, err
-	case !c.rewinds(r):
-		c.note = "not repeated: the audio cannot be read twice"
-		return final, err
-	}
-	return repeatLater, err
-}
-
-// rewinds reports whether the request can be sent again.
-func (c *call) rewinds(r exchange.Report) bool {
-	return c.body == nil || !c.body.Once() || r.BytesSent == 0
-}
-
-// mayHaveTaken reports whether the service may have created what this attempt
-// of a submit asked for. A success, or a pointer to its result, says so whatever
-// was sent by then. Else it cannot have if it never got the whole request, and
-// has not if it says so.
-func (c *call) mayHaveTaken(r exchange.Report) bool {
-	switch {
-	case !c.submit:
-		return false
-	case r.Status/100 == 2, r.Status == http.StatusSeeOther, r.Repeated:
-		return true
-	case !r.Whole:
-		return false
-	}
-	switch r.Status {
-	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusHTTPVersionNotSupported:
-		return false
-	}
-	return r.Status < 200 || r.Status >= 500
-}
-
-// permanent reports a failure that another attempt would meet again.
-func permanent(err error) bool {
-	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
-	return ok
-}
-
-func retryableStatus(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
-		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
-}
-
-func (c *call) statusError(r exchange.Report) error {
-	now := time.Now()
-	until := c.limits.RetryAfter
-	if r.Status == http.StatusTooManyRequests {
-		until = c.limits.Until()
-	}
-	var wait time.Duration
-	if !until.IsZero() {
-		wait = max(until.Sub(now), 0)
-	}
-	e := newAPIError(c.record, r.Status, r.Header, r.Body, now, wait)
-	if r.Status == http.StatusTooManyRequests {
-		return &RateLimitError{APIError: e, ResetAt: until, Limit: c.limits.Limit, Remaining: c.limits.Remaining}
-	}
-	return e.typed()
-}
-
-func (c *call) decodeError(r exchange.Report, problem string) error {
-	return &DecodeError{StatusCode: r.Status, Route: c.route, problem: problem, requestID: requestID(r.Header), body: newSecret(r.Body), record: c.record}
-}
-
-func (c *call) audioError(err error) error {
-	e := &AudioError{record: c.record, cause: safeerr.Error(err)}
-	if at, ok := errors.AsType[*form.FileError](err); ok {
-		e.Part, e.Offset, e.cause = at.File, at.Offset, safeerr.Error(at.Err)
-	}
-	return e
-}
-
-// interrupted is the error of a call whose context ended between attempts.
-func (c *call) interrupted() error {
-	return &interruptedError{record: c.record, by: contextError(c.ctx), last: c.err}
-}
-
-// retries is the part of a call's state that go-retryablehttp's hooks need.
-type retries struct {
-	verdict  verdict
-	tries    int           // attempts that the policy counts
-	sleeping bool          // in a backoff
-	wait     time.Duration // of that backoff
-	spent    int           // taken from the quota
-}
-
-// checkRetry is go-retryablehttp's CheckRetry. A wait that could not end well
-// ends the call now.
-func (c *call) checkRetry(context.Context, *http.Response, error) (bool, error) {
-	if c.verdict != repeatLater || c.tries >= c.retry.MaxAttempts {
-		return false, nil
-	}
-	if c.ctx.Err() != nil { // while an error's body was read
-		c.err = c.interrupted()
-		return false, nil
-	}
-	c.wait = c.retry.backoff(c.tries)
-	if asked := time.Until(c.limits.RetryAfter); asked > 0 { // "now" or earlier must not make a hot loop
-		c.wait = asked
-		if c.wait > c.retry.MaxServerDelay {
-			c.note = fmt.Sprintf("not repeated: the server asks to wait %v, longer than MaxServerDelay", round(c.wait))
-			return false, nil
-		}
-	}
-	if deadline, ok := c.ctx.Deadline(); ok && time.Until(deadline) < c.wait {
-		c.note = fmt.Sprintf("not repeated: the wait of %v would pass the context's deadline", round(c.wait))
-		c.pastDeadline = true
-		return false, nil
-	}
-	cost := costOfRetry
-	if _, ok := c.err.(*NetworkError); ok {
-		cost = costOfNetworkRetry
-	}
-	if !c.quota.take(cost) {
-		c.note = "not repeated: the client's retry quota is spent"
-		return false, nil
-	}
-	c.spent += cost
-	next := *c.record // an observer may keep the error, whose record must not change
-	c.record = &next
-	c.emit(Event{Kind: EventRetry, Wait: c.wait, Number: len(c.attempts), Err: c.err})
-	return true, nil
-}
-
-// waitTime is go-retryablehttp's Backoff.
-func (c *call) waitTime(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
-	c.sleeping = true
-	c.waited += c.wait
-	return c.wait
-}
-
 // backoff is exponential with full jitter: anything from 0 to the bound that
 // doubles with each try.
 func (p RetryPolicy) backoff(tries int) time.Duration {
@@ -269,9 +62,140 @@ func (p RetryPolicy) backoff(tries int) time.Duration {
 	return rand.N(bound)
 }
 
-// settle pays back what the call's retries cost once it has succeeded.
-func (c *call) settle() {
-	if c.err == nil {
-		c.quota.give(max(c.spent, 1))
+// A loop repeats the tries of a call. go-retryablehttp runs it: a try is what it
+// takes for a round trip, and its hooks read what decide has decided.
+type loop struct {
+	call  *call
+	tries int
+	spent int // of the client's quota
+	next  decision
+
+	http   http.Client
+	client retryablehttp.Client
+}
+
+// A decision is what follows from a try.
+type decision struct {
+	again bool // after wait
+	wait  time.Duration
+	err   error // of the call, if there is no other try; nil after a success
+}
+
+// repeat makes the tries of a call.
+func (c *call) repeat() error {
+	l := &loop{call: c}
+	l.http = http.Client{Transport: l, Jar: c.client.http.Jar, CheckRedirect: noRedirect}
+	l.client = retryablehttp.Client{
+		HTTPClient:   &l.http,
+		RetryMax:     c.policy.MaxAttempts,
+		CheckRetry:   func(context.Context, *http.Response, error) (bool, error) { return l.next.again, nil },
+		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return l.next.wait },
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
+	_, err := l.client.Do(&retryablehttp.Request{Request: c.request.httpRequest(c.ctx)})
+	switch {
+	case l.tries == 0: // net/http refused the request itself
+		return &NetworkError{Route: c.request.route, history: c.history.snapshot(ending{}), cause: safeError(err)}
+	case l.next.again: // the context ended in the sleep
+		return c.interrupted()
+	case l.next.err == nil:
+		c.client.quota.give(max(l.spent, 1))
+	}
+	return l.next.err
+}
+
+// RoundTrip makes one try.
+func (l *loop) RoundTrip(req *http.Request) (*http.Response, error) {
+	l.tries++
+	if err := l.call.try(req); err != nil {
+		l.next = decision{err: err}
+	} else {
+		l.next = l.decide()
+	}
+	if l.next.again || l.next.err != nil {
+		return nil, errNoSuccess
+	}
+	r := &l.call.last.report
+	return &http.Response{StatusCode: r.Status, Header: r.Header, Body: http.NoBody, Request: req}, nil
+}
+
+// errNoSuccess stands for the error of a try, which decision holds.
+var errNoSuccess = errors.New("no success")
+
+// decide asks in order: is the outcome final, are there tries left, how long is the
+// wait, and does that wait fit the policy, the deadline and the quota?
+func (l *loop) decide() decision {
+	c, o := l.call, &l.call.last
+	switch {
+	case o.action != retry || l.tries >= c.policy.MaxAttempts:
+		return c.end(ending{reason: o.reason})
+	case c.ctx.Err() != nil && answered(&o.report):
+		return decision{err: c.interrupted()}
+	case c.ctx.Err() != nil:
+		return c.end(ending{})
+	}
+	wait := c.policy.backoff(l.tries)
+	if asked := time.Until(o.limits.RetryAfter); asked > 0 { // a time in the past must not make a hot loop
+		wait = asked
+		if wait > c.policy.MaxServerDelay {
+			return c.end(ending{reason: fmt.Sprintf("not repeated: the server asks to wait %v, longer than MaxServerDelay", round(wait))})
+		}
+	}
+	if deadline, ok := c.ctx.Deadline(); ok && time.Until(deadline) < wait {
+		return c.end(ending{fmt.Sprintf("not repeated: the wait of %v would pass the context's deadline", round(wait)), true})
+	}
+	cost := costOfRetry
+	if !answered(&o.report) {
+		cost = costOfNetworkRetry
+	}
+	if !c.client.quota.take(cost) {
+		return c.end(ending{reason: "not repeated: the client's retry quota is spent"})
+	}
+	l.spent += cost
+	c.waited += wait
+	c.emit(Event{Kind: EventRetry, Wait: wait, Number: len(c.history.attempts), Err: c.failure(ending{})})
+	return decision{again: true, wait: wait}
+}
+
+// end ends the call with what its last attempt met.
+func (c *call) end(e ending) decision { return decision{err: c.failure(e)} }
+
+// httpRequest is the request as go-retryablehttp needs it. exchange adds header and
+// body to it.
+func (r *request) httpRequest(ctx context.Context) *http.Request {
+	req := &http.Request{Method: r.method, URL: r.url, Host: r.url.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	return req.WithContext(ctx)
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+const (
+	quotaSize          = 500
+	costOfRetry        = 5
+	costOfNetworkRetry = 10
+)
+
+// A quota bounds the retries of a whole client, so that an outage is not multiplied
+// by the patience of each caller.
+type quota struct {
+	mu   sync.Mutex
+	left int
+}
+
+func newQuota() *quota { return &quota{left: quotaSize} }
+
+func (q *quota) take(n int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.left < n {
+		return false
+	}
+	q.left -= n
+	return true
+}
+
+func (q *quota) give(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.left = min(q.left+n, quotaSize)
 }

@@ -138,7 +138,7 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, error) {
 	var sub ScribeSubmission
 	var err error
-	sub.Call, err = u.submit(ctx, func(body []byte) string { return sub.accept(body, id) })
+	sub.Call, err = u.submit(func(body []byte) string { return sub.accept(body, id) })
 	if err != nil {
 		return nil, err
 	}

@@ -26,17 +26,17 @@ func SupportReport(err error) string {
 	if wait, ok := errors.AsType[*WaitError](err); ok && wait != nil {
 		fmt.Fprintf(&b, "Job:        %d\n", wait.ID)
 	}
-	if api, ok := errors.AsType[*APIError](err); ok && api != nil && api.record != nil {
+	if api, ok := errors.AsType[*APIError](err); ok && api != nil && api.history != nil {
 		reportAnswer(&b, api)
 	}
-	if r := historyOf(err); r != nil {
-		reportRequest(&b, r)
+	if h := historyOf(err); h != nil {
+		reportRequest(&b, h)
 	}
 	fmt.Fprintf(&b, "SDK:        %s\n", userAgent)
 	return b.String()
 }
 
-// firstOwn is the error of this package that the caller has wrapped, else err.
+// firstSDKError is the error of this package that the caller has wrapped, else err.
 func firstSDKError(err error) error {
 	for e := range errorTree(err) {
 		if isSDKError(e) {
@@ -52,10 +52,10 @@ func reportAnswer(b *strings.Builder, e *APIError) {
 	fmt.Fprintf(b, "Status:     %d %s\n", e.StatusCode, http.StatusText(e.StatusCode))
 	fmt.Fprintf(b, "Request id: %s\n", cmp.Or(redact.ID(e.RequestID), "none"))
 	if e.Detail != "" {
-		fmt.Fprintf(b, "Message:    %s\n", redact.Text(e.Detail, e.record.ids...))
+		fmt.Fprintf(b, "Message:    %s\n", redact.Text(e.Detail, e.history.ids...))
 	}
 	for _, f := range e.Fields {
-		fmt.Fprintf(b, "Field:      %s: %s (%s)\n", redact.Text(f.Path), redact.Text(f.Message, e.record.ids...), redact.Text(f.Type))
+		fmt.Fprintf(b, "Field:      %s: %s (%s)\n", redact.Text(f.Path), redact.Text(f.Message, e.history.ids...), redact.Text(f.Type))
 	}
 	for _, name := range reportedHeaders {
 		for _, v := range e.Header[name] {
@@ -92,16 +92,16 @@ func numberText(v string) string {
 }
 
 // reportRequest writes what was asked and how often.
-func reportRequest(b *strings.Builder, r *record) {
-	fmt.Fprintf(b, "Endpoint:   %s %s\n", r.method, r.route)
-	for _, p := range r.parts {
+func reportRequest(b *strings.Builder, h *history) {
+	fmt.Fprintf(b, "Endpoint:   %s %s\n", h.method, h.route)
+	for _, p := range h.parts {
 		if p.Bytes < 0 {
 			fmt.Fprintf(b, "Sent field: %s, size unknown\n", p.Name)
 		} else {
 			fmt.Fprintf(b, "Sent field: %s, %d bytes\n", p.Name, p.Bytes)
 		}
 	}
-	for i, a := range r.attempts {
+	for i, a := range h.attempts {
 		outcome := fmt.Sprintf("status %d", a.StatusCode)
 		if a.Err != nil {
 			outcome = safeerr.Text(a.Err)
@@ -109,17 +109,17 @@ func reportRequest(b *strings.Builder, r *record) {
 		fmt.Fprintf(b, "Attempt %d:  %s, waited %v, took %v, %v, %d bytes of the body sent: %s\n",
 			i+1, a.Start.UTC().Format(time.RFC3339Nano), round(a.Wait), round(a.Duration), a.Sent, a.BytesSent, outcome)
 	}
-	if r.note != "" {
-		fmt.Fprintf(b, "Note:       %s\n", r.note)
+	if h.reason != "" {
+		fmt.Fprintf(b, "Note:       %s\n", h.reason)
 	}
-	fmt.Fprintf(b, "May have been submitted: %t\n", r.maybeSubmitted())
+	fmt.Fprintf(b, "May have been submitted: %t\n", h.maybeSubmitted())
 }
 
-// findRecord finds the record of the call in an error of any type.
-func historyOf(err error) *record {
+// historyOf finds the history of the call in an error of any type.
+func historyOf(err error) *history {
 	for e := range errorTree(err) {
-		if r := ownHistory(e); r != nil {
-			return r
+		if h := ownHistory(e); h != nil {
+			return h
 		}
 	}
 	return nil

@@ -46,8 +46,8 @@ func (t Token) Expiry() time.Time {
 	return time.Time{}
 }
 
-// lives reports whether the token has not expired, as far as is known.
-func (t Token) lives() bool { return t.Expiry().IsZero() || time.Now().Before(t.Expiry()) }
+// valid reports whether the token has not expired, as far as is known.
+func (t Token) valid() bool { return t.Expiry().IsZero() || time.Now().Before(t.Expiry()) }
 
 func (t Token) String() string {
 	if t.Expiry().IsZero() {
@@ -77,20 +77,20 @@ func (s staticToken) Token(context.Context) (Token, error) { return s.token, nil
 func (staticToken) Invalidate(Token)                       {}
 
 // readToken reads the answer of the token call and tells what is wrong with it.
-func readToken(a answer, now time.Time) (Token, string) {
+func readToken(r response, now time.Time) (Token, string) {
 	var reply struct {
 		AccessToken string `json:"access_token"`
 		TokenType   string `json:"token_type"`
 	}
 	switch {
-	case json.Unmarshal(a.body, &reply) != nil:
+	case json.Unmarshal(r.body, &reply) != nil:
 		return Token{}, "not the documented JSON"
 	case reply.AccessToken == "" || strings.ContainsAny(reply.AccessToken, " \r\n"):
 		return Token{}, "no usable access_token"
 	case reply.TokenType != "" && !strings.EqualFold(reply.TokenType, "bearer"):
 		return Token{}, "token_type is not bearer"
 	}
-	return NewToken(reply.AccessToken, now.Add(tokenLife(reply.AccessToken, a.header, now))), ""
+	return NewToken(reply.AccessToken, now.Add(tokenLife(reply.AccessToken, r.header, now))), ""
 }
 
 // tokenLife is how long a new token lives: until its exp claim (RFC 7519,

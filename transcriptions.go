@@ -108,7 +108,7 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	u.audio("audio_file", r.Audio)
 	var sub TranscriptionSubmission
 	var err error
-	if sub.Call, err = u.submit(ctx, sub.accept); err != nil {
+	if sub.Call, err = u.submit(sub.accept); err != nil {
 		return nil, err
 	}
 	sub.duplicate = sub.Call.PossibleDuplicate()

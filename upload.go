@@ -22,8 +22,8 @@ type upload struct {
 
 // newUpload begins a submit. ids are those that errors may show.
 func (c *Client) newUpload(ctx context.Context, route string, opts []CallOption, ids ...int64) *upload {
-	call := c.newCall(http.MethodPost, route, opts)
-	call.ctx, call.ids = ctx, ids
+	call := c.newCall(ctx, http.MethodPost, route, opts)
+	call.request.ids = ids
 	return &upload{call: call, form: form.NewBuilder()}
 }
 
@@ -35,7 +35,7 @@ func (u *upload) audio(field string, audio ...Audio) {
 	}
 	for _, a := range audio {
 		u.n++
-		part, warning, err := u.look(field, a)
+		part, warning, err := u.inspect(field, a)
 		if err != nil {
 			u.err = err
 			return
@@ -47,9 +47,9 @@ func (u *upload) audio(field string, audio ...Audio) {
 	}
 }
 
-// look makes the audio a part. Its first bytes are read, for which a source may
+// inspect makes the audio a part. Its first bytes are read, for which a source may
 // block for ever: the call ends with its context, the goroutine with the Read.
-func (u *upload) look(field string, a Audio) (part form.File, warning string, err error) {
+func (u *upload) inspect(field string, a Audio) (part form.File, warning string, err error) {
 	type found struct {
 		part    form.File
 		warning string
@@ -96,17 +96,17 @@ func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 }
 
 // submit sends the form.
-func (u *upload) submit(ctx context.Context, accept func(body []byte) (problem string)) (CallInfo, error) {
+func (u *upload) submit(decode func(body []byte) (problem string)) (CallInfo, error) {
 	if u.err != nil {
 		return CallInfo{}, u.err
 	}
 	c, f := u.call, u.form.Build()
-	c.body, c.contentType, c.parts = f, f.ContentType(), f.Parts()
-	c.accept = func(a answer) string { return accept(a.body) }
-	if err := c.run(ctx); err != nil {
+	c.request.body, c.request.contentType, c.request.parts = f, f.ContentType(), f.Parts()
+	c.request.decode = func(r response) string { return decode(r.body) }
+	if err := c.run(); err != nil {
 		return CallInfo{}, err
 	}
-	return c.callInfo(), nil
+	return c.info(), nil
 }
 
 // patientText says how many patient fields are set.

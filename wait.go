@@ -254,12 +254,3 @@ func (w *waiter[T]) tell(k *watch, next time.Duration, err error) {
 func (k *watch) ended(cause error) *WaitError {
 	return &WaitError{ID: k.id, LastStatus: k.status, Polls: k.polls, duplicate: k.duplicate, cause: cause}
 }
-
-// contextError is the context's error, joined with its cause where that is
-// another.
-func contextError(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return &contextEnd{ctx.Err(), safeError(cause)}
-	}
-	return ctx.Err()
-}

@@ -1,0 +1,78 @@
+package ambient
+
+// callAuth is what a call remembers of its authorization.
+type callAuth struct {
+	refused Token // the token that the API refused; zero before that
+}
+
+// authorize gets a token and then a permit to send. A token that expires while its
+// call waits in the queue is replaced.
+func (c *call) authorize() (Token, error) {
+	token, err := c.token()
+	if err != nil {
+		return Token{}, err
+	}
+	wasValid := token.valid()
+	if err := c.acquire(); err != nil {
+		return Token{}, err
+	}
+	if wasValid && !token.valid() {
+		return c.token()
+	}
+	return token, nil
+}
+
+// token returns a token, and none for the token call itself. After a refusal the
+// source must have another token, or the refusal is the call's error.
+func (c *call) token() (Token, error) {
+	if c.ctx.Err() != nil {
+		return Token{}, c.interrupted()
+	}
+	if c.request.isTokenCall {
+		return Token{}, nil
+	}
+	token, err := c.client.tokens.Token(c.ctx)
+	switch {
+	case err == nil && c.auth.refused.Value() != "" && token.Value() == c.auth.refused.Value():
+		return Token{}, c.failure(ending{})
+	case err == nil && token.Value() != "":
+		return token, nil
+	}
+	return Token{}, c.tokenError(err)
+}
+
+// replaceToken invalidates a token that the API refused, once in a call.
+func (c *call) replaceToken(refused Token) bool {
+	if c.auth.refused.Value() != "" {
+		return false
+	}
+	c.client.tokens.Invalidate(refused)
+	c.auth.refused = refused
+	return true
+}
+
+// ensureFreshToken renews a token that is near its expiry before a request that
+// cannot be repeated.
+func (c *call) ensureFreshToken() error {
+	s, ok := c.client.tokens.(*passwordSource)
+	if !ok || c.request.body == nil || !c.request.body.Once() {
+		return nil
+	}
+	if err := s.ensureFresh(c.ctx); err != nil {
+		return c.tokenError(err)
+	}
+	return nil
+}
+
+// tokenError is the error of a call that got no token.
+func (c *call) tokenError(err error) error {
+	switch {
+	case isSDKError(err):
+		return err
+	case c.ctx.Err() != nil:
+		return c.interrupted()
+	case err == nil:
+		return invalid("WithTokenSource", "the token source gave an empty token")
+	}
+	return &RequestError{Field: "WithTokenSource", Problem: "the token source failed: " + safeText(err), cause: safeError(err)}
+}

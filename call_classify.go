@@ -1,0 +1,114 @@
+package ambient
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
+)
+
+// An action is what follows from an attempt.
+type action int
+
+const (
+	stop               action = iota // success, or an error that another attempt would meet again
+	retry                            // try again after a backoff
+	refreshToken                     // attempt again with another token
+	awaitReset                       // attempt again when the rate limit allows it
+	retryWithoutExpect               // attempt again without Expect: 100-continue
+)
+
+const cannotReplay = "not repeated: the audio cannot be read twice"
+
+// classify reads the table of doc.go: it says what follows from an attempt, and
+// why the attempt is not repeated where that needs to be said.
+func classify(r *request, submits SubmitRetry, report *exchange.Report) (action, string) {
+	a := stop
+	switch {
+	case report.SourceErr != nil:
+	case answered(report):
+		a = classifyStatus(r, submits, report)
+	default:
+		a = classifyNoResponse(r, report)
+	}
+	if a != stop && !replayable(r, report) {
+		return stop, cannotReplay
+	}
+	return a, ""
+}
+
+func classifyStatus(r *request, submits SubmitRetry, report *exchange.Report) action {
+	switch report.Status {
+	case http.StatusUnauthorized:
+		if !r.isTokenCall {
+			return refreshToken
+		}
+	case http.StatusTooManyRequests:
+		return awaitReset
+	case http.StatusExpectationFailed:
+		if r.announced() {
+			return retryWithoutExpect
+		}
+	default:
+		if retriedStatus(report.Status) && !(submits == RetrySafe && mayHaveCreated(r, report)) {
+			return retry
+		}
+	}
+	return stop
+}
+
+// retriedStatus reports whether the API's documentation, or RFC 9110, has a call
+// repeated after the status.
+func retriedStatus(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+func classifyNoResponse(r *request, report *exchange.Report) action {
+	if permanent(report.Err) || errors.Is(report.Err, exchange.ErrTooLong) || mayHaveCreated(r, report) {
+		return stop
+	}
+	return retry
+}
+
+// answered reports whether the answer can be used. An error's status counts even
+// if its body broke off.
+func answered(r *exchange.Report) bool { return r.Status != 0 && !(r.Status/100 == 2 && r.Err != nil) }
+
+// succeeded reports whether the answer is a 2xx that was read to its end.
+func succeeded(r *exchange.Report) bool { return r.Status/100 == 2 && r.Err == nil }
+
+// permanent reports a failure that another attempt would meet again.
+func permanent(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
+// replayable reports whether the request can be sent again.
+func replayable(r *request, report *exchange.Report) bool {
+	return r.body == nil || !r.body.Once() || report.BytesSent == 0
+}
+
+// mayHaveCreated reports whether the service may have created what an attempt of a
+// submit asked for. A success, or a pointer to the result, says so whatever was sent
+// by then. Without the whole request the service cannot have created anything.
+func mayHaveCreated(r *request, report *exchange.Report) bool {
+	switch {
+	case !r.submit:
+		return false
+	case report.Status/100 == 2, report.Status == http.StatusSeeOther, report.Repeated:
+		return true
+	case !report.Whole:
+		return false
+	}
+	switch report.Status {
+	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return report.Status < 200 || report.Status >= 500
+}

@@ -1,0 +1,136 @@
+package ambient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
+	"github.com/ambient-scribe/ambient-go/internal/redact"
+	"github.com/ambient-scribe/ambient-go/internal/safeerr"
+)
+
+// NetworkError is a call that ended without a usable answer: no connection, a
+// reset, a timeout, an answer cut off, or a context that ended meanwhile. It is a
+// net.Error; errors.Is and errors.As find what it was caused by.
+type NetworkError struct {
+	Route    string
+	Sent     Delivery // how far the last attempt got
+	Attempts []Attempt
+
+	history *history
+	cause   error
+}
+
+// Error is safe to log.
+func (e *NetworkError) Error() string {
+	if e == nil || e.history == nil {
+		return "ambient: no network error"
+	}
+	return fmt.Sprintf("ambient: %s %s: %s, %v%s", e.history.method, e.Route, safeerr.Text(e.cause), e.Sent, e.history.errorSuffix(""))
+}
+
+// Unwrap returns the cause, whose text is safe too.
+func (e *NetworkError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return safeerr.Error(e.cause)
+}
+
+// Is reports a context.DeadlineExceeded also where the call ended because its
+// next wait would have passed the context's deadline.
+func (e *NetworkError) Is(target error) bool {
+	return target == context.DeadlineExceeded && e != nil && e.history.endsAtDeadline()
+}
+
+// Timeout reports whether the cause was a timeout, as a net.Error does.
+func (e *NetworkError) Timeout() bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](e.Unwrap())
+	return ok && t.Timeout()
+}
+
+// Temporary completes net.Error; it is the same as Timeout.
+func (e *NetworkError) Temporary() bool { return e.Timeout() }
+
+func (e *NetworkError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *NetworkError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+// DecodeError is a 2xx answer that is not what the API documents: no JSON, a
+// missing or mistyped id, an answer about another job, or one that came before the
+// whole request was sent. After a submit MaybeSubmitted is true; Body may still tell
+// the id.
+type DecodeError struct {
+	StatusCode int
+	Route      string
+
+	problem   string
+	requestID string
+	body      secret[[]byte]
+	history   *history
+}
+
+// Body returns the answer's body in full. It may hold patient data.
+func (e *DecodeError) Body() []byte {
+	if e == nil {
+		return nil
+	}
+	return bytesIn(e.body)
+}
+
+// Error is safe to log.
+func (e *DecodeError) Error() string {
+	if e == nil || e.history == nil {
+		return "ambient: no decode error"
+	}
+	return fmt.Sprintf("ambient: %s %s: %d with an unusable body of %d bytes: %s%s",
+		e.history.method, e.Route, e.StatusCode, len(e.Body()), e.problem, e.history.errorSuffix(redact.ID(e.requestID)))
+}
+
+func (e *DecodeError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *DecodeError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+// failure is the error of the last attempt; nil if that succeeded.
+func (c *call) failure(e ending) error {
+	r := &c.last.report
+	h := c.history.snapshot(e)
+	switch {
+	case r.SourceErr != nil:
+		return audioError(h, r.SourceErr)
+	case r.Status/100 == 2 && errors.Is(r.Err, exchange.ErrTooLong):
+		return decodeError(h, r, fmt.Sprintf("longer than %d MiB", maxSuccessBody>>20))
+	case !answered(r):
+		return c.networkError(h)
+	case !succeeded(r):
+		return c.statusError(h)
+	case r.Early:
+		return decodeError(h, r, "it came before the whole request was sent")
+	case c.last.problem != "":
+		return decodeError(h, r, c.last.problem)
+	}
+	return nil
+}
+
+// lastError is what the last attempt met; nil if there was no attempt.
+func (c *call) lastError() error {
+	if len(c.history.attempts) == 0 {
+		return nil
+	}
+	return c.failure(ending{})
+}
+
+func (c *call) networkError(h *history) error {
+	r := &c.last.report
+	err := &NetworkError{Route: h.route, Sent: Delivery(r.Sent), Attempts: h.attempts, history: h, cause: safeerr.Error(r.Err)}
+	if c.ctx.Err() != nil && !errors.Is(r.Err, c.ctx.Err()) { // net/http gives the cause alone
+		err.cause = contextError(c.ctx)
+	}
+	return err
+}
+
+func decodeError(h *history, r *exchange.Report, problem string) error {
+	return &DecodeError{StatusCode: r.Status, Route: h.route, problem: problem, requestID: requestID(r.Header), body: newSecret(r.Body), history: h}
+}

@@ -1,0 +1,78 @@
+package ambient
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ambient-scribe/ambient-go/internal/form"
+	"github.com/ambient-scribe/ambient-go/internal/safeerr"
+)
+
+// RequestError is a request, or an option of NewClient, that was refused before
+// anything was sent: also for a recording that is missing, empty or no regular file,
+// whose Field is audio_file or audio_files. Problem names the remedy. A source of
+// tokens or credentials that fails gives one too, and may be asked in mid-call.
+type RequestError struct {
+	Field   string // the API's field, or the option's name
+	Problem string
+
+	cause error
+}
+
+// Error is safe to log.
+func (e *RequestError) Error() string {
+	if e == nil {
+		return "ambient: no request error"
+	}
+	return "ambient: " + e.Field + ": " + e.Problem
+}
+
+// Unwrap returns the cause, e.g. one that is fs.ErrNotExist, without its path.
+func (e *RequestError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return safeerr.Error(e.cause)
+}
+
+func (e *RequestError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *RequestError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+// AudioError is a source of audio that failed, ended early, or changed while
+// it was being sent. The connection was cut, so the service has no whole
+// request.
+type AudioError struct {
+	Part   int   // which audio of the request, counted from 0
+	Offset int64 // bytes of it sent before
+
+	history *history
+	cause   error
+}
+
+// Error is safe to log: it names no file.
+func (e *AudioError) Error() string {
+	if e == nil || e.history == nil {
+		return "ambient: no audio error"
+	}
+	return fmt.Sprintf("ambient: %s %s: audio %d failed at byte %d: %s%s",
+		e.history.method, e.history.route, e.Part+1, e.Offset, safeerr.Text(e.cause), e.history.errorSuffix(""))
+}
+
+// Unwrap returns the source's error without its path.
+func (e *AudioError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return safeerr.Error(e.cause)
+}
+
+func (e *AudioError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *AudioError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+
+func audioError(h *history, err error) error {
+	e := &AudioError{history: h, cause: safeerr.Error(err)}
+	if at, ok := errors.AsType[*form.FileError](err); ok {
+		e.Part, e.Offset, e.cause = at.File, at.Offset, safeerr.Error(at.Err)
+	}
+	return e
+}
