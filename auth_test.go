@@ -2,8 +2,13 @@ package ambient_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +20,7 @@ import (
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
 // TestOneTokenCallForAll: however many callers need a token, at the start or
@@ -23,41 +29,41 @@ import (
 func TestOneTokenCallForAll(t *testing.T) {
 	t.Parallel()
 	const n = 50
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
-		id := submitted(t, client)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		id := harness.Submitted(t, client)
 		call := func() error { _, err := client.Transcriptions.Get(context.Background(), id); return err }
-		for _, err := range callers(n, call) {
+		for _, err := range harness.Callers(n, call) {
 			require.NoError(t, err)
 		}
-		srv.AssertCount(t, tokenRoute, 1)
+		srv.AssertCount(t, harness.TokenRoute, 1)
 
 		srv.RevokeTokens()
-		first := len(srv.RequestsTo(getRoute))
-		refused := withDelay(ambienttest.Answer(401), time.Second) // all are on their way by then
-		straggler := withDelay(refused, time.Minute)               // told so when the others are long done
-		srv.Fault(getRoute, first+1, straggler)
-		srv.FaultRange(getRoute, first+2, first+n, refused)
-		for _, err := range callers(n, call) {
+		first := len(srv.RequestsTo(harness.GetRoute))
+		refused := harness.WithDelay(ambienttest.Answer(401), time.Second) // all are on their way by then
+		straggler := harness.WithDelay(refused, time.Minute)               // told so when the others are long done
+		srv.Fault(harness.GetRoute, first+1, straggler)
+		srv.FaultRange(harness.GetRoute, first+2, first+n, refused)
+		for _, err := range harness.Callers(n, call) {
 			require.NoError(t, err)
 		}
-		srv.AssertCount(t, tokenRoute, 2)
-		assert.Len(t, srv.RequestsTo(getRoute)[first:], 2*n)
+		srv.AssertCount(t, harness.TokenRoute, 2)
+		assert.Len(t, srv.RequestsTo(harness.GetRoute)[first:], 2*n)
 	}, ambienttest.WithTokenDelay(time.Second))
 }
 
 // TestOneCallersCancelFailsNobodyElse, and who leaves does not wait.
 func TestOneCallersCancelFailsNobodyElse(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		first, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Second, func() { cancel(errShutdown) })
+		time.AfterFunc(time.Second, func() { cancel(harness.ErrShutdown) })
 		start := time.Now()
 		var wg sync.WaitGroup
 		wg.Go(func() { // starts the token call, and leaves
 			err := client.Authenticate(first)
 			assert.ErrorIs(t, err, context.Canceled)
-			assert.ErrorIs(t, err, errShutdown)
+			assert.ErrorIs(t, err, harness.ErrShutdown)
 			assert.Equal(t, time.Second, time.Since(start))
 		})
 		synctest.Wait()
@@ -72,7 +78,7 @@ func TestOneCallersCancelFailsNobodyElse(t *testing.T) {
 		}
 		wg.Wait()
 		assert.Equal(t, 10*time.Second, time.Since(start))
-		srv.AssertCount(t, tokenRoute, 1)
+		srv.AssertCount(t, harness.TokenRoute, 1)
 	}, ambienttest.WithTokenDelay(10*time.Second))
 }
 
@@ -80,41 +86,41 @@ func TestOneCallersCancelFailsNobodyElse(t *testing.T) {
 // and that the renewal fails is no error while the old one lives.
 func TestRenewalInTheLastTenth(t *testing.T) {
 	const life = 100 * time.Minute
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		call := func() error { return client.Authenticate(context.Background()) }
 
 		time.Sleep(life*9/10 - 2*time.Second)
 		require.NoError(t, call())
 		synctest.Wait()
-		srv.AssertCount(t, tokenRoute, 1)
+		srv.AssertCount(t, harness.TokenRoute, 1)
 
-		srv.FaultRange(tokenRoute, 2, 5, ambienttest.Answer(500))
+		srv.FaultRange(harness.TokenRoute, 2, 5, ambienttest.Answer(500))
 		time.Sleep(time.Minute)
 		start := time.Now()
-		for _, err := range callers(50, call) {
+		for _, err := range harness.Callers(50, call) {
 			require.NoError(t, err)
 		}
 		assert.Zero(t, time.Since(start), "nobody waits for the renewal")
 		time.Sleep(30 * time.Second)
-		srv.AssertCount(t, tokenRoute, 5) // one renewal of four attempts
+		srv.AssertCount(t, harness.TokenRoute, 5) // one renewal of four attempts
 
 		require.NoError(t, call()) // starts the next one
 		synctest.Wait()
-		srv.AssertCount(t, tokenRoute, 6)
+		srv.AssertCount(t, harness.TokenRoute, 6)
 		time.Sleep(20 * time.Minute)
 		require.NoError(t, call(), "the new token serves")
-		srv.AssertCount(t, tokenRoute, 6)
+		srv.AssertCount(t, harness.TokenRoute, 6)
 	}, ambienttest.WithTokenLifetime(life))
 }
 
 // TestAFailedRenewalIsAnErrorOnceTheTokenIsGone.
 func TestAFailedRenewalIsAnErrorOnceTheTokenIsGone(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
-		srv.FaultRange(tokenRoute, 2, 5, ambienttest.Answer(503))
+		srv.FaultRange(harness.TokenRoute, 2, 5, ambienttest.Answer(503))
 		time.Sleep(2 * time.Hour)
 		_, ok := errors.AsType[*ambient.ServiceUnavailableError](client.Authenticate(t.Context()))
 		assert.True(t, ok)
@@ -125,18 +131,18 @@ func TestAFailedRenewalIsAnErrorOnceTheTokenIsGone(t *testing.T) {
 // TestReplayAfter401: once, with another token; a second refusal is the error.
 // Nothing but the replay's own token call is made.
 func TestReplayAfter401(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
-		srv.Fault(getRoute, 1, ambienttest.Answer(401))
-		srv.Fault(getRoute, 2, someJob)
-		require.NoError(t, get(t.Context(), client))
-		sent := srv.RequestsTo(getRoute)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		srv.Fault(harness.GetRoute, 1, ambienttest.Answer(401))
+		srv.Fault(harness.GetRoute, 2, harness.SomeJob)
+		require.NoError(t, harness.Get(t.Context(), client))
+		sent := srv.RequestsTo(harness.GetRoute)
 		assert.NotEqual(t, sent[0].Header.Get("Authorization"), sent[1].Header.Get("Authorization"))
 
-		srv.FaultRange(getRoute, 3, 4, ambienttest.Answer(401))
-		_, ok := errors.AsType[*ambient.UnauthorizedError](get(t.Context(), client))
+		srv.FaultRange(harness.GetRoute, 3, 4, ambienttest.Answer(401))
+		_, ok := errors.AsType[*ambient.UnauthorizedError](harness.Get(t.Context(), client))
 		assert.True(t, ok)
-		srv.AssertRoutes(t, tokenRoute, getRoute, tokenRoute, getRoute, getRoute, tokenRoute, getRoute)
+		srv.AssertRoutes(t, harness.TokenRoute, harness.GetRoute, harness.TokenRoute, harness.GetRoute, harness.GetRoute, harness.TokenRoute, harness.GetRoute)
 	})
 }
 
@@ -144,9 +150,9 @@ func TestReplayAfter401(t *testing.T) {
 // thousand callers do not lock the account.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv, ambient.WithCredentials(srv.Username, "not-the-password"))
-		for _, err := range callers(1000, func() error { return get(context.Background(), client) }) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, ambient.WithCredentials(srv.Username, "not-the-password"))
+		for _, err := range harness.Callers(1000, func() error { return harness.Get(context.Background(), client) }) {
 			refused, ok := errors.AsType[*ambient.UnauthorizedError](err)
 			require.True(t, ok, "%v", err)
 			assert.Equal(t, "/auth/token", refused.Route)
@@ -164,11 +170,11 @@ func TestWrongPassword(t *testing.T) {
 // TestCredentialsFunc is asked at every renewal, so a rotated password is taken
 // up at once, also after a refusal.
 func TestCredentialsFunc(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		var password atomic.Value
 		password.Store("the-old-one")
 		var asked atomic.Int32
-		client := newClient(t, srv, ambient.WithCredentialsFunc(func(context.Context) (string, string, error) {
+		client := harness.NewClient(t, srv, ambient.WithCredentialsFunc(func(context.Context) (string, string, error) {
 			asked.Add(1)
 			return srv.Username, password.Load().(string), nil
 		}))
@@ -177,7 +183,7 @@ func TestCredentialsFunc(t *testing.T) {
 		require.NoError(t, client.Authenticate(t.Context()), "other credentials than the refused ones are tried at once")
 		require.NoError(t, client.Authenticate(t.Context()))
 		assert.Equal(t, int32(2), asked.Load())
-		srv.AssertCount(t, tokenRoute, 2)
+		srv.AssertCount(t, harness.TokenRoute, 2)
 	})
 }
 
@@ -190,8 +196,8 @@ func TestCredentialsFuncFails(t *testing.T) {
 		"nothing": func(context.Context) (string, string, error) { return "", "", nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				err := get(t.Context(), newClient(t, srv, ambient.WithCredentialsFunc(f)))
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				err := harness.Get(t.Context(), harness.NewClient(t, srv, ambient.WithCredentialsFunc(f)))
 				refused, ok := errors.AsType[*ambient.RequestError](err)
 				require.True(t, ok, "%v", err)
 				assert.Equal(t, "WithCredentialsFunc", refused.Field)
@@ -208,15 +214,15 @@ func TestCredentialsFuncFails(t *testing.T) {
 
 // TestStaticTokenIsNotReplayed: there is no other.
 func TestStaticTokenIsNotReplayed(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv, ambient.WithToken("synthetic-token"))
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, ambient.WithToken("synthetic-token"))
 		require.NoError(t, client.Authenticate(t.Context()))
-		err := get(t.Context(), client)
+		err := harness.Get(t.Context(), client)
 		refused, ok := errors.AsType[*ambient.UnauthorizedError](err)
 		require.True(t, ok, "%v", err)
 		assert.Len(t, refused.Attempts, 1)
 		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, refused), "synthetic-token")
-		srv.AssertRoutes(t, getRoute)
+		srv.AssertRoutes(t, harness.GetRoute)
 	})
 }
 
@@ -224,24 +230,361 @@ func TestStaticTokenIsNotReplayed(t *testing.T) {
 // refusal would cost the audio. An outage of the token endpoint costs nothing
 // while the old one lives.
 func TestAFreshTokenBeforeWhatIsSentOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		time.Sleep(59 * time.Minute)
-		_, err := submitOf(t.Context(), client, audioOf("reader"))
+		_, err := harness.SubmitOf(t.Context(), client, harness.AudioOf("reader"))
 		require.NoError(t, err)
-		srv.AssertRoutes(t, tokenRoute, tokenRoute, submitRoute)
+		srv.AssertRoutes(t, harness.TokenRoute, harness.TokenRoute, harness.SubmitRoute)
 
-		srv.FaultRange(tokenRoute, 3, 10, ambienttest.Answer(503))
+		srv.FaultRange(harness.TokenRoute, 3, 10, ambienttest.Answer(503))
 		time.Sleep(59 * time.Minute)
-		_, err = submitOf(t.Context(), client, audioOf("reader"))
+		_, err = harness.SubmitOf(t.Context(), client, harness.AudioOf("reader"))
 		require.NoError(t, err, "the old token lives for another minute")
-		srv.AssertCount(t, tokenRoute, 6)
+		srv.AssertCount(t, harness.TokenRoute, 6)
 
 		time.Sleep(time.Hour)
-		_, err = submitOf(t.Context(), client, audioOf("reader"))
+		_, err = harness.SubmitOf(t.Context(), client, harness.AudioOf("reader"))
 		_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
 		assert.True(t, ok, "%v", err)
-		srv.AssertCount(t, submitRoute, 2)
+		srv.AssertCount(t, harness.SubmitRoute, 2)
 	}, ambienttest.WithTokenLifetime(time.Hour))
+}
+
+// tokenServer answers token calls with tokens made by hand.
+type tokenServer struct {
+	claims func() string             // the JWT's payload
+	body   func(token string) string // of the answer; nil = the documented one
+	date   func() time.Time          // of the server's clock; nil = no Date header
+	calls  int
+}
+
+func (s *tokenServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.calls++
+	encode := base64.RawURLEncoding.EncodeToString
+	token := fmt.Sprintf("%s.%s.%d", encode([]byte(`{"alg":"none"}`)), encode([]byte(s.claims())), s.calls)
+	body := `{"access_token": "` + token + `", "token_type": "bearer"}`
+	if s.body != nil {
+		body = s.body(token)
+	}
+	header := http.Header{}
+	if s.date != nil {
+		header.Set("Date", s.date().UTC().Format(http.TimeFormat))
+	}
+	return &http.Response{StatusCode: 200, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+func (s *tokenServer) client(t testing.TB) *ambient.Client {
+	client, err := ambient.NewClient(ambient.WithBaseURL("https://api.invalid"), ambient.WithCredentials("synthetic", "synthetic"),
+		ambient.WithHTTPClient(&http.Client{Transport: s}))
+	require.NoError(t, err)
+	return client
+}
+
+// TestExpiry: a token lives until its exp claim by the server's own clock,
+// where that can be believed, else for the documented 48 hours.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	const usual = 48 * time.Hour
+	ahead := 3 * time.Hour
+	claim := func(format string, d time.Duration) func() string {
+		return func() string { return fmt.Sprintf(format, time.Now().Add(d).Unix()) }
+	}
+	for _, c := range []struct {
+		name   string
+		claims func() string
+		date   func() time.Time
+		life   time.Duration
+	}{
+		{"an hour", claim(`{"exp": %d}`, time.Hour), nil, time.Hour},
+		{"a fraction of a second", claim(`{"exp": %d.5}`, time.Hour), nil, time.Hour},
+		{"absent", claims(`{"sub": "synthetic"}`), nil, usual},
+		{"null", claims(`{"exp": null}`), nil, usual},
+		{"text", claim(`{"exp": "%d"}`, time.Hour), nil, usual},
+		{"not JSON", claims(`exp`), nil, usual},
+		{"past", claim(`{"exp": %d}`, -time.Hour), nil, usual},
+		{"zero", claims(`{"exp": 0}`), nil, usual},
+		{"negative", claims(`{"exp": -1}`), nil, usual},
+		{"milliseconds", claim(`{"exp": %d000}`, time.Hour), nil, usual},
+		{"absurd", claims(`{"exp": 1e300}`), nil, usual},
+		{"ten years", claim(`{"exp": %d}`, 87600*time.Hour), nil, usual},
+		{"server's clock ahead", claim(`{"exp": %d}`, ahead+time.Hour), func() time.Time { return time.Now().Add(ahead) }, time.Hour},
+		{"server's clock behind", claim(`{"exp": %d}`, time.Hour-ahead), func() time.Time { return time.Now().Add(-ahead) }, time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := &tokenServer{claims: c.claims, date: c.date}
+				client := srv.client(t)
+				at := func(age time.Duration, start time.Time) {
+					time.Sleep(time.Until(start.Add(age)))
+					require.NoError(t, client.Authenticate(t.Context()))
+					synctest.Wait()
+				}
+				start := time.Now()
+				at(0, start)
+				at(c.life*9/10-time.Minute, start)
+				assert.Equal(t, 1, srv.calls, "young")
+				at(c.life*9/10+time.Minute, start)
+				assert.Equal(t, 2, srv.calls, "in its last tenth")
+				renewed := time.Now()
+				at(c.life*9/10-time.Minute, renewed)
+				assert.Equal(t, 2, srv.calls)
+				at(c.life+time.Minute, renewed)
+				assert.Equal(t, 3, srv.calls, "gone")
+			})
+		})
+	}
+}
+
+func claims(text string) func() string { return func() string { return text } }
+
+// TestUnusableTokens: a token answer that is none is a DecodeError, at once.
+func TestUnusableTokens(t *testing.T) {
+	for name, body := range map[string]string{
+		"no token": `{"token_type": "bearer"}`, "empty": `{"access_token": ""}`, "not JSON": `<html>`, "a number": `{"access_token": 7}`,
+		"a line break": `{"access_token": "a\r\nX-Evil: 1"}`, "another type": `{"access_token": "abc", "token_type": "mac"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := &tokenServer{claims: claims("{}"), body: func(string) string { return body }}
+				err := srv.client(t).Authenticate(t.Context())
+				decode, ok := errors.AsType[*ambient.DecodeError](err)
+				require.True(t, ok, "%v", err)
+				assert.Equal(t, "/auth/token", decode.Route)
+				assert.Equal(t, 1, srv.calls)
+			})
+		})
+	}
+	t.Run("no type at all is fine", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &tokenServer{claims: claims("{}"), body: func(token string) string { return `{"access_token": "` + token + `"}` }}
+			assert.NoError(t, srv.client(t).Authenticate(t.Context()))
+		})
+	})
+}
+
+// TestRenewalAtAClosedGate: calls that wait for the rate limit meet a revoked
+// token when it opens; the token call needs no place in their line.
+func TestRenewalAtAClosedGate(t *testing.T) {
+	t.Parallel()
+	const n = 50
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		id := harness.Submitted(t, client)
+		srv.Fault(harness.GetRoute, 1, ambienttest.RetryAfter(429, "60"))
+		time.AfterFunc(30*time.Second, srv.RevokeTokens)
+		start := time.Now()
+		for _, err := range harness.Callers(n, func() error { _, err := client.Transcriptions.Get(context.Background(), id); return err }) {
+			require.NoError(t, err)
+		}
+		assert.Less(t, time.Since(start), 70*time.Second)
+		srv.AssertCount(t, harness.TokenRoute, 2)
+	})
+}
+
+// TestRenewalAtAFullGate: a new client has few requests in flight until the
+// first answer, and here that answer is a 401 for all of them.
+func TestRenewalAtAFullGate(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		require.NoError(t, client.Authenticate(t.Context()))
+		srv.RevokeTokens()
+		id := int64(1) // unknown, which is answer enough
+		for _, err := range harness.Callers(50, func() error { _, err := client.Transcriptions.Get(context.Background(), id); return err }) {
+			_, ok := errors.AsType[*ambient.NotFoundError](err)
+			require.True(t, ok, "%v", err)
+		}
+		srv.AssertCount(t, harness.TokenRoute, 2)
+	}, ambienttest.WithTokenDelay(time.Second))
+}
+
+// TestRateLimitOfTheTokenEndpoint holds up token calls, not calls that have
+// a token.
+func TestRateLimitOfTheTokenEndpoint(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.Fault(harness.TokenRoute, 1, ambienttest.RetryAfter(429, "60"))
+		start := time.Now()
+		require.NoError(t, harness.NewClient(t, srv).Authenticate(t.Context()))
+		assert.Equal(t, time.Minute, time.Since(start))
+		srv.AssertCount(t, harness.TokenRoute, 2)
+
+		srv.FaultRange(harness.TokenRoute, 3, 100, ambienttest.RetryAfter(429, "60"))
+		impatient := harness.NewClient(t, srv, harness.Policy(ambient.RetryPolicy{MaxLimitWait: 30 * time.Second}))
+		limited, ok := errors.AsType[*ambient.RateLimitError](impatient.Authenticate(t.Context()))
+		require.True(t, ok)
+		assert.Equal(t, "/auth/token", limited.Route)
+		srv.AssertCount(t, harness.TokenRoute, 3)
+	})
+}
+
+// TestAuthorizationGoesWithTheCallsOnly: the token call has none, renewals
+// included.
+func TestAuthorizationGoesWithTheCallsOnly(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		id := harness.Submitted(t, client)
+		srv.RevokeTokens()
+		_, err := client.Transcriptions.Get(t.Context(), id)
+		require.NoError(t, err)
+		for _, r := range srv.Requests() {
+			assert.Equal(t, r.Route != harness.TokenRoute, r.Header.Get("Authorization") != "", "%v", r)
+		}
+		srv.AssertCount(t, harness.TokenRoute, 2)
+	})
+}
+
+// A vault that hangs does not hold up an upload that can be sent once only, while
+// the token still lives.
+func TestAHungVaultHoldsUpNoUpload(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		asked := 0
+		client := harness.NewClient(t, srv, ambient.WithCredentialsFunc(func(ctx context.Context) (string, string, error) {
+			if asked++; asked > 1 {
+				<-ctx.Done()
+				return "", "", ctx.Err()
+			}
+			return srv.Username, srv.Password, nil
+		}))
+		require.NoError(t, client.Authenticate(t.Context()))
+		time.Sleep(44 * time.Hour) // the last tenth of 48 hours
+		start := time.Now()
+		_, err := harness.SubmitOf(t.Context(), client, ambient.AudioReader("visit.mp3", harness.ReaderAt(harness.ShortVisit())))
+		require.NoError(t, err)
+		assert.Equal(t, time.Minute, time.Since(start))
+		time.Sleep(time.Hour) // until the renewal has given up
+	})
+}
+
+// scriptedSource gives out one token after the other.
+type scriptedSource struct {
+	values      []string
+	err         error
+	asked       int
+	invalidated []string
+}
+
+func (s *scriptedSource) Token(context.Context) (ambient.Token, error) {
+	s.asked++
+	if s.err != nil {
+		return ambient.Token{}, s.err
+	}
+	return ambient.NewToken(s.values[min(s.asked, len(s.values))-1], time.Time{}), nil
+}
+
+func (s *scriptedSource) Invalidate(stale ambient.Token) {
+	s.invalidated = append(s.invalidated, stale.Value())
+}
+
+// TestTokenSource: a source of the caller's is asked for each attempt, told of
+// a refused token, and given one chance to have another.
+func TestTokenSource(t *testing.T) {
+	for name, c := range map[string]struct {
+		source      scriptedSource
+		requests    int
+		invalidated []string
+		good        bool
+	}{
+		"another token":       {scriptedSource{values: []string{"old", "new"}}, 2, []string{"old"}, true},
+		"the same one again":  {scriptedSource{values: []string{"old"}}, 1, []string{"old"}, false},
+		"one refused as well": {scriptedSource{values: []string{"old", "older"}}, 2, []string{"old"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.Fault(harness.GetRoute, 1, ambienttest.Answer(401))
+				if c.good {
+					srv.Fault(harness.GetRoute, 2, harness.SomeJob)
+				}
+				err := harness.Get(t.Context(), harness.NewClient(t, srv, ambient.WithTokenSource(&c.source)))
+				if c.good {
+					require.NoError(t, err)
+				} else {
+					_, ok := errors.AsType[*ambient.UnauthorizedError](err)
+					assert.True(t, ok, "%v", err)
+				}
+				srv.AssertCount(t, "*", c.requests)
+				assert.Equal(t, c.invalidated, c.source.invalidated)
+			})
+		})
+	}
+}
+
+// TestTokenSourceFails: its error is found, its text is not repeated, and
+// nothing is sent.
+func TestTokenSourceFails(t *testing.T) {
+	for name, source := range map[string]*scriptedSource{"error": {err: errVault}, "empty token": {values: []string{""}}} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				err := harness.Get(t.Context(), harness.NewClient(t, srv, ambient.WithTokenSource(source)))
+				refused, ok := errors.AsType[*ambient.RequestError](err)
+				require.True(t, ok, "%v", err)
+				assert.Equal(t, "WithTokenSource", refused.Field)
+				assert.Equal(t, source.err != nil, errors.Is(err, errVault))
+				assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), "CAES")
+				srv.AssertCount(t, "*", 0)
+			})
+		})
+	}
+}
+
+// TestExpectIsDropped for a server that does not know it (RFC 9110, section
+// 10.1.1), and the upload is sent without.
+func TestExpectIsDropped(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		unknown := ambienttest.Answer(http.StatusExpectationFailed)
+		unknown.Early = true
+		harness.Plan(srv, unknown)
+		_, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), ambient.AudioBytes("visit.mp3", harness.AnnouncedVisit()))
+		require.NoError(t, err)
+		sent := srv.RequestsTo(harness.SubmitRoute)
+		require.Len(t, sent, 2)
+		assert.Equal(t, "100-continue", sent[0].Header.Get("Expect"))
+		assert.Empty(t, sent[1].Header.Get("Expect"))
+	})
+}
+
+// TestCookies: the caller's jar is used, and a repetition carries each cookie
+// once.
+func TestCookies(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		sticky := harness.SomeJob
+		sticky.Header = http.Header{"Set-Cookie": {"node=7; Path=/"}}
+		srv.Fault(harness.GetRoute, 1, sticky)
+		srv.FaultRange(harness.GetRoute, 2, 3, ambienttest.Answer(503))
+		srv.Fault(harness.GetRoute, 4, harness.SomeJob)
+		jar, err := cookiejar.New(nil)
+		require.NoError(t, err)
+		client := harness.NewClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: srv.Client().Transport, Jar: jar}), ambient.WithHeader("Cookie", "gate=3"))
+		require.NoError(t, harness.Get(t.Context(), client))
+		require.NoError(t, harness.Get(t.Context(), client))
+		sent := srv.RequestsTo(harness.GetRoute)
+		assert.Equal(t, []string{"gate=3"}, sent[0].Header.Values("Cookie"))
+		for _, r := range sent[1:] {
+			assert.Equal(t, []string{"gate=3; node=7"}, r.Header.Values("Cookie"))
+		}
+	})
+}
+
+// A function for the credentials that hangs once, whatever its context says,
+// costs the calls of that time and none after it.
+func TestCredentialsFuncHangs(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		hang := make(chan struct{})
+		defer close(hang)
+		var asked atomic.Int32
+		client := harness.NewClient(t, srv, ambient.WithCredentialsFunc(func(context.Context) (string, string, error) {
+			if asked.Add(1) == 1 {
+				<-hang
+			}
+			return srv.Username, srv.Password, nil
+		}))
+		err := client.Authenticate(t.Context())
+		bad, ok := errors.AsType[*ambient.RequestError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, "WithCredentialsFunc", bad.Field)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.NoError(t, client.Authenticate(t.Context()))
+		assert.EqualValues(t, 2, asked.Load())
+	})
 }

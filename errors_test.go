@@ -1,220 +1,29 @@
 package ambient_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"net"
 	"net/http"
+	"os"
 	"reflect"
-	"runtime"
 	"strings"
+	"syscall"
 	"testing"
-	"unicode/utf16"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
-
-func holdsError[E error](err error) bool {
-	_, ok := errors.AsType[E](err)
-	return ok
-}
-
-// statusTypes has the type of each documented status. All others are an
-// APIError alone.
-var statusTypes = map[int]func(error) bool{
-	400: holdsError[*ambient.BadRequestError],
-	401: holdsError[*ambient.UnauthorizedError],
-	403: holdsError[*ambient.ForbiddenError],
-	404: holdsError[*ambient.NotFoundError],
-	409: holdsError[*ambient.ConflictError],
-	422: holdsError[*ambient.ValidationError],
-	429: holdsError[*ambient.RateLimitError],
-	500: holdsError[*ambient.InternalServerError],
-	502: holdsError[*ambient.BadGatewayError],
-	503: holdsError[*ambient.ServiceUnavailableError],
-	504: holdsError[*ambient.GatewayTimeoutError],
-}
-
-var otherStatuses = []int{300, 301, 302, 303, 305, 307, 308, 402, 405, 406, 408, 410, 411, 413, 414, 415, 417, 418, 421, 423, 425, 426, 428, 431, 444, 451, 499, 501, 505, 507, 520, 529, 599, 600, 999}
-
-func allStatuses() (all []int) {
-	for status := range statusTypes {
-		all = append(all, status)
-	}
-	return append(all, otherStatuses...)
-}
-
-// checkType checks that an error is found as what its status is, and as nothing
-// else.
-func checkType(t *testing.T, status int, err error) *ambient.APIError {
-	t.Helper()
-	for other, is := range statusTypes {
-		assert.Equal(t, other == status, is(err), "status %d as the type of %d", status, other)
-	}
-	var api *ambient.APIError
-	require.True(t, errors.As(err, &api), "%v", err)
-	assert.Equal(t, status, api.StatusCode)
-	return api
-}
-
-const keptBody = 256 << 10
-
-func utf16Text(s string) string {
-	var b bytes.Buffer
-	_ = binary.Write(&b, binary.LittleEndian, append([]uint16{0xfeff}, utf16.Encode([]rune(s))...))
-	return b.String()
-}
-
-func gzipped(s string) string {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, _ = io.WriteString(w, s)
-	_ = w.Close()
-	return b.String()
-}
-
-func contentEncoding(coding string) http.Header { return http.Header{"Content-Encoding": {coding}} }
-
-// A bodyShape is one form in which an error can come.
-type bodyShape struct {
-	fault  ambienttest.Fault
-	detail string
-	fields []ambient.FieldError
-	body   string // kept, where it is not the fault's
-}
-
-var missingTemplates = []ambient.FieldError{{Path: "body.template_ids", Message: "field required", Type: "value_error.missing"}}
-
-var bodyShapes = map[string]bodyShape{
-	"documented":         {fault: ambienttest.Fault{Body: `{"detail": "Could not validate credentials"}`}, detail: "Could not validate credentials"},
-	"plural key":         {fault: ambienttest.Fault{Body: `{"details": "Too many requests"}`}, detail: "Too many requests"},
-	"error.message":      {fault: ambienttest.Fault{Body: `{"error": {"message": "boom"}}`}, detail: "boom"},
-	"FastAPI":            {fault: ambienttest.Fault{Body: `{"detail": [{"loc": ["body", "template_ids"], "msg": "field required", "type": "value_error.missing"}]}`}, detail: "body.template_ids: field required", fields: missingTemplates},
-	"FastAPI with input": {fault: ambienttest.Fault{Body: `{"detail": [{"type": "value_error.missing", "loc": ["body", "template_ids"], "msg": "field required", "input": {"patient_name": "Jane"}, "ctx": {"error": {}}}]}`}, detail: "body.template_ids: field required", fields: missingTemplates},
-	"detail an object":   {fault: ambienttest.Fault{Body: `{"detail": {"code": "E7", "message": "boom"}}`}, detail: "boom"},
-	"list of texts":      {fault: ambienttest.Fault{Body: `{"detail": ["one", "two"]}`}, detail: "one; two"},
-	"HTML":               {fault: ambienttest.Fault{Body: "<html><body>502 Bad Gateway</body></html>"}},
-	"text":               {fault: ambienttest.Fault{Body: "upstream connect error"}, detail: "upstream connect error"},
-	"truncated JSON":     {fault: ambienttest.Fault{Body: `{"detail": "Transcrip`}},
-	"wrong content type": {fault: ambienttest.Fault{Header: http.Header{"Content-Type": {"text/html"}}, Body: `{"detail": "boom"}`}, detail: "boom"},
-	"endless":            {fault: ambienttest.Fault{Body: "<html>", BodySize: ambienttest.Endless}, body: "\x00"},
-	"gzip":               {fault: ambienttest.Fault{Header: contentEncoding("gzip"), Body: gzipped(`{"detail": "boom"}`)}, detail: "boom", body: `{"detail": "boom"}`},
-	"gzip bomb":          {fault: ambienttest.Fault{Header: contentEncoding("gzip"), Body: gzipped(strings.Repeat("<", 1<<20))}, body: strings.Repeat("<", keptBody)},
-	"gzip that is none":  {fault: ambienttest.Fault{Header: contentEncoding("gzip"), Body: "plainly not"}, body: "\x00"},
-	"unasked gzip":       {fault: ambienttest.Fault{Body: gzipped(`{"detail": "boom"}`)}},
-	"binary":             {fault: ambienttest.Fault{Body: "\x89PNG\r\n\x1a\n\x00\xff\xfe"}},
-	"deeply nested":      {fault: ambienttest.Fault{Body: strings.Repeat("[", 1e5) + strings.Repeat("]", 1e5)}},
-	"empty":              {fault: ambienttest.Fault{}},
-	"null":               {fault: ambienttest.Fault{Body: "null"}},
-	"number":             {fault: ambienttest.Fault{Body: "42"}},
-	"duplicated keys":    {fault: ambienttest.Fault{Body: `{"detail": "one", "detail": "two"}`}, detail: "two"},
-	"UTF-16":             {fault: ambienttest.Fault{Body: utf16Text(`{"detail": "boom"}`)}},
-	"NUL bytes":          {fault: ambienttest.Fault{Body: "a\x00b"}},
-	"one line of 1 MB":   {fault: ambienttest.Fault{Body: strings.Repeat("x", 1<<20)}, detail: strings.Repeat("x", 4096), body: strings.Repeat("x", keptBody)},
-	"cut off":            {fault: ambienttest.Fault{Body: `{"detail": "Transcription not found"}`, Truncate: true}, body: "\x00"},
-}
-
-// statuses are all of them, or some where the body is long.
-func (s bodyShape) statuses() []int {
-	if s.fault.BodySize > 0 || len(s.fault.Body) > 4096 || strings.HasPrefix(s.body, "<") {
-		return []int{404, 418, 503}
-	}
-	return allStatuses()
-}
-
-func TestEveryStatusWithEveryBody(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		n := 0
-		for name, shape := range bodyShapes {
-			for _, status := range shape.statuses() {
-				n++
-				shape.fault.Status = status
-				srv.Fault("GET /transcribe/{id}", n, shape.fault)
-				client := newClient(t, srv, ambient.WithToken("token"), ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1, MaxLimitWait: -1}))
-				_, err := client.Transcriptions.Get(context.Background(), 7)
-
-				for _, err := range []error{err, fmt.Errorf("visit 3: %w", err), errors.Join(io.EOF, fmt.Errorf("%w, %w", io.EOF, err))} {
-					checkType(t, status, err)
-				}
-				api := checkType(t, status, err)
-				assert.Equal(t, shape.detail, api.Detail, name)
-				assert.Equal(t, shape.fields, api.Fields, name)
-				assert.LessOrEqual(t, len(api.Body()), keptBody, name)
-				switch shape.body {
-				case "": // as it was sent
-					assert.Equal(t, shape.fault.Body, string(api.Body()), name)
-				case "\x00": // some of it
-				default:
-					assert.Equal(t, shape.body, string(api.Body()), name)
-				}
-				assert.Less(t, len(api.Error()), 600, name)
-				assert.NotContains(t, api.Error(), "\n", name)
-				if t.Failed() {
-					t.Fatalf("%d %s", status, name)
-				}
-			}
-		}
-		srv.AssertCount(t, "GET /transcribe/{id}", n)
-	})
-}
-
-func TestEveryStatusEndsAWait(t *testing.T) {
-	t.Parallel()
-	for _, status := range allStatuses() {
-		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-			srv.FaultRange("GET /transcribe/{id}", 1, 100, ambienttest.Answer(status))
-			client := newClient(t, srv, ambient.WithToken("token"), ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1, MaxLimitWait: -1}))
-			_, err := client.Transcriptions.Wait(context.Background(), 7)
-
-			wait, ok := errors.AsType[*ambient.WaitError](err)
-			require.True(t, ok)
-			assert.EqualValues(t, 7, wait.ID)
-			checkType(t, status, err)
-			assert.True(t, ambient.MaybeSubmitted(err))
-		})
-	}
-}
-
-// An endless body costs its kept part, whatever the server goes on sending.
-func TestErrorBodiesAreBoundedInMemory(t *testing.T) {
-	client, err := ambient.NewClient(ambient.WithToken("token"), ambient.WithHTTPClient(&http.Client{Transport: replyWith(func(*http.Request) *http.Response {
-		return &http.Response{StatusCode: 404, ContentLength: -1, Header: http.Header{}, Body: io.NopCloser(endlessBody{})}
-	})}))
-	require.NoError(t, err)
-
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, err = client.Transcriptions.Get(context.Background(), 7)
-	runtime.ReadMemStats(&after)
-	assert.Len(t, checkType(t, 404, err).Body(), keptBody)
-	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*keptBody))
-}
-
-// replyWith is a transport.
-type replyWith func(*http.Request) *http.Response
-
-func (f replyWith) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		_, _ = io.Copy(io.Discard, r.Body)
-		r.Body.Close()
-	}
-	return f(r), nil
-}
-
-type endlessBody struct{}
-
-func (endlessBody) Read(p []byte) (int, error) {
-	return copy(p, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), nil
-}
 
 // errorTypes are all exported errors, by pointer.
 var errorTypes = []error{
@@ -234,22 +43,176 @@ func TestValueTypesAreNoErrors(t *testing.T) {
 	}
 }
 
-// Whatever an answer is, its status is known and its text is short and masked.
-func FuzzErrorBody(f *testing.F) {
-	for name, shape := range bodyShapes {
-		if len(shape.fault.Body) < 5000 {
-			f.Add(uint16(len(name)), []byte(shape.fault.Body))
+// failingClient sends nothing anywhere.
+func failingClient(t *testing.T, err error, opts ...ambient.Option) *ambient.Client {
+	t.Helper()
+	client, e := ambient.NewClient(append([]ambient.Option{
+		ambient.WithToken("token"), ambient.WithHTTPClient(&http.Client{Transport: harness.FailWith{Err: err}}), ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1}),
+	}, opts...)...)
+	require.NoError(t, e)
+	return client
+}
+
+// A fmtState is what a Format method is given.
+type fmtState struct{ strings.Builder }
+
+func (*fmtState) Width() (int, bool)     { return 0, false }
+func (*fmtState) Precision() (int, bool) { return 0, false }
+func (*fmtState) Flag(int) bool          { return false }
+
+func TestEveryMethodMayBeCalledOnNilAndZero(t *testing.T) {
+	for _, zero := range errorTypes {
+		typ := reflect.TypeOf(zero)
+		for _, v := range []reflect.Value{reflect.Zero(typ), reflect.New(typ.Elem())} {
+			for i := range typ.NumMethod() {
+				if _, ofValue := typ.Elem().MethodByName(typ.Method(i).Name); ofValue && v.IsNil() {
+					continue // which fmt and encoding/json do not call on nil: see below
+				}
+				method := v.Method(i)
+				args := make([]reflect.Value, method.Type().NumIn())
+				for j := range args {
+					switch in := method.Type().In(j); in {
+					case reflect.TypeFor[fmt.State]():
+						args[j] = reflect.ValueOf(&fmtState{})
+					case reflect.TypeFor[error]():
+						args[j] = reflect.ValueOf(context.DeadlineExceeded)
+					default:
+						args[j] = reflect.Zero(in)
+					}
+				}
+				assert.NotPanics(t, func() { method.Call(args) }, "%v.%s", typ, typ.Method(i).Name)
+			}
+			err := v.Interface().(error)
+			assert.NotPanics(t, func() {
+				assert.True(t, strings.HasPrefix(err.Error(), "ambient: "), err.Error())
+				ambient.Retryable(err)
+				ambient.MaybeSubmitted(fmt.Errorf("%w", errors.Join(err, err)))
+				assert.NotEmpty(t, ambient.SupportReport(err))
+				_ = errors.Is(err, context.Canceled)
+				assert.NotContains(t, fmt.Sprintf("%v %+v %#v %s %q %d", err, err, err, err, err, err), "PANIC")
+				_, e := json.Marshal(err)
+				assert.NoError(t, e)
+			}, "%v", typ)
 		}
 	}
-	f.Fuzz(func(t *testing.T, n uint16, body []byte) {
-		status := 300 + int(n)%700
-		body = bytes.ReplaceAll(body, []byte("$"), []byte(" "+canaryWord+" "))
-		client := canned(t, &loudWatch{}, reply(status, string(body)))
-		_, err := client.Transcriptions.Get(t.Context(), 7)
-		api := checkType(t, status, err)
-		assert.LessOrEqual(t, len(api.Fields), 100)
-		assert.Equal(t, string(body), string(api.Body()))
-		assert.Less(t, len(err.Error()), 1000)
-		assert.NotContains(t, strings.ToLower(err.Error()+ambient.SupportReport(err)), canaryWord)
-	})
+	assert.False(t, ambient.Retryable(nil))
+	assert.False(t, ambient.MaybeSubmitted(nil))
+	assert.NotEmpty(t, ambient.SupportReport(nil))
+}
+
+// errorTypes must name every error that the package exports.
+func TestListOfErrorTypesIsComplete(t *testing.T) {
+	listed := map[string]bool{}
+	for _, err := range errorTypes {
+		listed[reflect.TypeOf(err).Elem().Name()] = true
+	}
+	files, err := os.ReadDir(".")
+	require.NoError(t, err)
+	for _, file := range files {
+		if !strings.HasSuffix(file.Name(), ".go") || strings.HasSuffix(file.Name(), "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(gotoken.NewFileSet(), file.Name(), nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, decl := range parsed.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "Error" {
+				star, ok := f.Recv.List[0].Type.(*ast.StarExpr)
+				require.True(t, ok, "Error has a pointer receiver")
+				if name := star.X.(*ast.Ident).Name; ast.IsExported(name) {
+					assert.True(t, listed[name], name)
+				}
+			}
+		}
+	}
+}
+
+// What the caller makes itself, e.g. for a test of its own, prints too.
+func TestErrorsMadeByHandPrint(t *testing.T) {
+	err := &ambient.NotFoundError{APIError: &ambient.APIError{StatusCode: 404, Method: "GET", Route: "/transcribe/7", Detail: "Jane Doe not found"}}
+	assert.Equal(t, "ambient: GET /transcribe/7: 404 Not Found: … … not found", err.Error())
+	assert.False(t, ambient.MaybeSubmitted(err))
+	assert.Contains(t, ambient.SupportReport(err), "404 Not Found")
+}
+
+func TestRetryableAndMaybeSubmittedThroughEveryWrapping(t *testing.T) {
+	t.Parallel()
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	for name, c := range map[string]struct {
+		fault                ambienttest.Fault
+		retryable, submitted bool
+	}{
+		"400":            {ambienttest.Answer(400), false, false},
+		"401":            {ambienttest.Answer(401), false, false},
+		"403":            {ambienttest.Answer(403), false, false},
+		"408":            {ambienttest.Answer(408), true, false},
+		"409":            {ambienttest.Answer(409), false, false},
+		"413":            {ambienttest.Answer(413), false, false},
+		"422":            {ambienttest.Answer(422), false, false},
+		"425":            {ambienttest.Answer(425), true, false},
+		"429":            {ambienttest.Answer(429), true, false},
+		"500":            {ambienttest.Answer(500), true, true},
+		"501":            {ambienttest.Answer(501), false, false},
+		"502":            {ambienttest.Answer(502), true, true},
+		"503":            {ambienttest.Answer(503), true, false},
+		"504":            {ambienttest.Answer(504), true, true},
+		"505":            {ambienttest.Answer(505), false, false},
+		"520":            {ambienttest.Answer(520), false, true},
+		"307":            {ambienttest.Redirect("/elsewhere"), false, false},
+		"303":            {ambienttest.Answer(303), false, true},
+		"200 of nothing": {ambienttest.Fault{Status: 200}, false, true},
+		"202 of another": {ambienttest.Fault{Status: 202, Body: `{"id": "seven"}`}, false, true},
+		"no answer":      {ambienttest.Fault{Reset: ambienttest.ResetAfterRead}, true, true},
+		"half an answer": {ambienttest.Fault{Reset: ambienttest.ResetMidResponse}, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.Fault("POST /transcribe", 1, c.fault)
+				client := harness.NewClient(t, srv, ambient.WithToken("token"), ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1, MaxLimitWait: -1}))
+				if c.fault.Status == 0 { // which the fake handles as usual
+					client = harness.NewClient(t, srv, ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1}))
+				}
+				_, err := client.Transcriptions.Submit(context.Background(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
+				require.Error(t, err)
+				for _, err := range []error{err, fmt.Errorf("visit 3: %w", err), errors.Join(reset, err), fmt.Errorf("%w: %w", reset, errors.Join(nil, err))} {
+					assert.Equal(t, c.retryable, ambient.Retryable(err), "%v", err)
+					assert.Equal(t, c.submitted, ambient.MaybeSubmitted(err), "%v", err)
+				}
+				assert.Equal(t, c.submitted, strings.Contains(err.Error(), "may have been submitted"), err.Error())
+				assert.Contains(t, ambient.SupportReport(err), fmt.Sprintf("May have been submitted: %t\n", c.submitted))
+			})
+		})
+	}
+}
+
+func TestCancelledIsNotRetryable(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := failingClient(t, nil).Transcriptions.Get(ctx, 7)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.False(t, ambient.Retryable(err))
+	assert.False(t, ambient.Retryable(errors.Join(&ambient.APIError{StatusCode: 503}, context.Canceled)))
+}
+
+// The end of a context is found with its cause, whenever it comes.
+func TestContextsAndTheirCauses(t *testing.T) {
+	t.Parallel()
+	shutdown := errors.New("shift of Jane Doe ends")
+	for name, fault := range map[string]ambienttest.Fault{
+		"in flight":        {Delay: time.Hour},
+		"while it retries": ambienttest.RetryAfter(503, "60"),
+		"at the limit":     ambienttest.RetryAfter(429, "60"),
+	} {
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			srv.Fault("GET /transcribe/{id}", 1, fault)
+			ctx, cancel := context.WithCancelCause(context.Background())
+			defer time.AfterFunc(10*time.Second, func() { cancel(shutdown) }).Stop()
+			_, err := harness.NewClient(t, srv).Transcriptions.Get(ctx, 7)
+			assert.ErrorIs(t, err, context.Canceled, name)
+			assert.ErrorIs(t, err, shutdown, name)
+			assert.NotContains(t, allText(err), "Jane", name)
+			if fault.Status != 0 {
+				harness.CheckType(t, fault.Status, err)
+			}
+		})
+	}
 }

@@ -16,6 +16,7 @@ import (
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
 // noEnvironment takes away what a developer's shell may have set.
@@ -28,7 +29,7 @@ func noEnvironment(t *testing.T) {
 
 // refusals lists the errors that NewClient has joined.
 func refusals(err error) (fields []string) {
-	eachLink(err, func(err error) {
+	harness.EachLink(err, func(err error) {
 		if refused, ok := err.(*ambient.RequestError); ok {
 			fields = append(fields, refused.Field)
 		}
@@ -110,7 +111,7 @@ func TestControlCharactersAreRefusedByOptions(t *testing.T) {
 
 // An option that cannot be followed is refused, not forgotten.
 func TestWithHeaderAcceptIsFollowedOrRefused(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client, err := ambient.NewClient(ambient.WithBaseURL(srv.URL), ambient.WithHTTPClient(srv.Client()), ambient.WithToken("token"), ambient.WithHeader("Accept", "application/json; version=2"))
 		if err != nil {
 			assert.Equal(t, []string{"WithHeader"}, refusals(err))
@@ -122,9 +123,9 @@ func TestWithHeaderAcceptIsFollowedOrRefused(t *testing.T) {
 }
 
 func TestHeadersOnTheWire(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv, ambient.WithHeader("x-clinic", "north"), ambient.WithHeader("X-Clinic", "south"), ambient.WithHeader("X-Tab", "a\tb"), ambient.WithUserAgent("clinic-sync/2.1"))
-		require.NoError(t, submittingWith(t, client, visit()))
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, ambient.WithHeader("x-clinic", "north"), ambient.WithHeader("X-Clinic", "south"), ambient.WithHeader("X-Tab", "a\tb"), ambient.WithUserAgent("clinic-sync/2.1"))
+		require.NoError(t, submittingWith(t, client, harness.Visit()))
 		require.Len(t, srv.Requests(), 2)
 		for _, r := range srv.Requests() { // of the token call too
 			assert.Equal(t, []string{"south"}, r.Header["X-Clinic"], "%v", r)
@@ -137,7 +138,7 @@ func TestHeadersOnTheWire(t *testing.T) {
 }
 
 func TestHTTPClientIsCopiedAndNeverChanged(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		jar, err := cookiejar.New(nil)
 		require.NoError(t, err)
 		asked := false
@@ -146,23 +147,23 @@ func TestHTTPClientIsCopiedAndNeverChanged(t *testing.T) {
 			return nil
 		}}
 		before := *own
-		client := newClient(t, srv, ambient.WithHTTPClient(own))
-		own.Transport, own.Jar = failWith{}, nil // too late to matter
+		client := harness.NewClient(t, srv, ambient.WithHTTPClient(own))
+		own.Transport, own.Jar = harness.FailWith{}, nil // too late to matter
 
 		srv.Fault("POST /transcribe", 1, ambienttest.Redirect("/elsewhere"))
-		checkType(t, 307, submittingWith(t, client, visit()))
+		harness.CheckType(t, 307, submittingWith(t, client, harness.Visit()))
 		assert.False(t, asked, "redirects are never followed")
 
 		srv.FaultRange("POST /transcribe", 2, 5, ambienttest.Fault{Delay: time.Hour})
 		start := time.Now()
-		err = submittingWith(t, client, visit())
+		err = submittingWith(t, client, harness.Visit())
 		assert.Equal(t, 10*time.Second, time.Since(start), "Timeout bounds the attempt")
 		assert.True(t, ambient.MaybeSubmitted(err))
 
 		assert.Equal(t, before.Timeout, own.Timeout)
 		assert.Equal(t, reflect.ValueOf(before.CheckRedirect).Pointer(), reflect.ValueOf(own.CheckRedirect).Pointer())
 		assert.Nil(t, own.Jar)
-		assert.Equal(t, failWith{}, own.Transport)
+		assert.Equal(t, harness.FailWith{}, own.Transport)
 	})
 }
 
@@ -199,17 +200,17 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestLastCredentialsWin(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		vault := func(context.Context) (string, string, error) { return srv.Username, srv.Password, nil }
 		for name, last := range map[string]ambient.Option{
 			"WithCredentials": ambient.WithCredentials(srv.Username, srv.Password), "WithCredentialsFunc": ambient.WithCredentialsFunc(vault),
 		} {
-			client := newClient(t, srv, ambient.WithToken("stale"), ambient.WithTokenSource(failingTokens{}), ambient.WithCredentials("clinic", "wrong"), last)
+			client := harness.NewClient(t, srv, ambient.WithToken("stale"), ambient.WithTokenSource(harness.FailingTokens{}), ambient.WithCredentials("clinic", "wrong"), last)
 			assert.NoError(t, client.Authenticate(t.Context()), name)
 		}
 		calls := len(srv.Requests())
-		client := newClient(t, srv, ambient.WithCredentialsFunc(vault), ambient.WithToken("mine"))
-		checkType(t, 401, gettingWith(t, client))
+		client := harness.NewClient(t, srv, ambient.WithCredentialsFunc(vault), ambient.WithToken("mine"))
+		harness.CheckType(t, 401, gettingWith(t, client))
 		requests := srv.Requests()[calls:]
 		require.Len(t, requests, 1, "no token is fetched")
 		assert.Equal(t, "Bearer mine", requests[0].Header.Get("Authorization"))

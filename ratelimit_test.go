@@ -2,22 +2,36 @@ package ambient_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
+
+// limited is a 429 with these headers, given as "Name", "value" pairs.
+func limited(headers ...string) ambienttest.Fault {
+	f := ambienttest.Answer(429)
+	for i := 0; i < len(headers); i += 2 {
+		f.Header.Set(headers[i], headers[i+1])
+	}
+	return f
+}
 
 // planGets plans the answers to the first GETs; the rest are good.
 func planGets(srv *ambienttest.Server, faults ...ambienttest.Fault) {
 	for i, f := range faults {
-		srv.Fault(getRoute, i+1, f)
+		srv.Fault(harness.GetRoute, i+1, f)
 	}
 }
 
@@ -38,10 +52,10 @@ func TestEveryDialectIsKeptTo(t *testing.T) {
 		}
 		for _, skew := range skews {
 			t.Run(fmt.Sprintf("%s, clock off by %v", name, skew), func(t *testing.T) {
-				inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-					var told events
-					client := newClient(t, srv, ambient.WithObserver(told.observe))
-					id := submitted(t, client)
+				harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+					var told harness.Events
+					client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
+					id := harness.Submitted(t, client)
 					srv.SetRateLimit(ambienttest.RateLimit{Limit: 10, Window: 10 * time.Second, Dialect: dialect, ClockSkew: skew})
 					start := time.Now()
 					for range 25 {
@@ -56,7 +70,7 @@ func TestEveryDialectIsKeptTo(t *testing.T) {
 					}
 					assert.GreaterOrEqual(t, time.Since(start), 20*time.Second)
 					assert.LessOrEqual(t, time.Since(start), most)
-					refused := len(srv.RequestsTo(getRoute)) - 25
+					refused := len(srv.RequestsTo(harness.GetRoute)) - 25
 					switch dialect {
 					case ambienttest.NoHeaders:
 						assert.Less(t, refused, 40)
@@ -82,9 +96,9 @@ func TestResetInThePast(t *testing.T) {
 		"now, with a rest": func() ambienttest.Fault { return limited("RateLimit", `"a";r=0;t=0`) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				client := newClient(t, srv)
-				id := submitted(t, client)
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv)
+				id := harness.Submitted(t, client)
 				planGets(srv, past(), past(), past(), past(), past())
 				start := time.Now()
 				_, err := client.Transcriptions.Get(t.Context(), id)
@@ -103,9 +117,9 @@ func TestResetInThePast(t *testing.T) {
 
 // Without any header the pauses begin with 250 ms.
 func TestRefusalsWithoutHeaders(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
-		id := submitted(t, client)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		id := harness.Submitted(t, client)
 		planGets(srv, limited(), limited(), limited())
 		start := time.Now()
 		tr, err := client.Transcriptions.Get(t.Context(), id)
@@ -119,9 +133,9 @@ func TestRefusalsWithoutHeaders(t *testing.T) {
 // A reset that nobody can wait for is an error at once, with all that the server
 // said of it; so is the next call's, which is not even sent.
 func TestResetTenHoursAhead(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
-		id := submitted(t, client)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		id := harness.Submitted(t, client)
 		reset := time.Now().Add(10 * time.Hour)
 		planGets(srv, limited("X-RateLimit-Limit", "100", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", epochIn(10*time.Hour)))
 		start := time.Now()
@@ -139,13 +153,13 @@ func TestResetTenHoursAhead(t *testing.T) {
 		assert.True(t, ambient.Retryable(err))
 		assert.NotErrorIs(t, err, context.DeadlineExceeded)
 
-		_, err = submitOf(t.Context(), client, visit())
+		_, err = harness.SubmitOf(t.Context(), client, harness.Visit())
 		require.ErrorAs(t, err, &limit)
 		assert.WithinDuration(t, reset, limit.ResetAt, time.Second)
 		assert.InDelta(t, 10*time.Hour, limit.RetryAfter, float64(time.Second))
 		assert.Empty(t, limit.Attempts)
 		assert.False(t, ambient.MaybeSubmitted(err))
-		srv.AssertCount(t, submitRoute, 1)
+		srv.AssertCount(t, harness.SubmitRoute, 1)
 	})
 }
 
@@ -153,20 +167,20 @@ func TestResetTenHoursAhead(t *testing.T) {
 // that comes later, and one that waits already.
 func TestDeadlineBeforeTheReset(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		refusal := limited("Retry-After", "60")
 		refusal.Delay = time.Second
-		srv.FaultRange(getRoute, 1, 8, refusal)
+		srv.FaultRange(harness.GetRoute, 1, 8, refusal)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		start := time.Now()
-		errs := callers(20, func() error { // eight are sent, the others wait for their answers
-			return get(ctx, client)
+		errs := harness.Callers(20, func() error { // eight are sent, the others wait for their answers
+			return harness.Get(ctx, client)
 		})
 		sent := 0
-		for _, err := range append(errs, get(ctx, client)) {
+		for _, err := range append(errs, harness.Get(ctx, client)) {
 			var limit *ambient.RateLimitError
 			require.ErrorAs(t, err, &limit)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -175,7 +189,7 @@ func TestDeadlineBeforeTheReset(t *testing.T) {
 			assert.False(t, ambient.MaybeSubmitted(err))
 		}
 		assert.Equal(t, 8, sent)
-		srv.AssertCount(t, getRoute, 8)
+		srv.AssertCount(t, harness.GetRoute, 8)
 		assert.Equal(t, time.Second, time.Since(start))
 	})
 }
@@ -188,10 +202,10 @@ func TestMaxLimitWait(t *testing.T) {
 		attempts int
 		waited   time.Duration
 	}{{15 * time.Second, 3, 12 * time.Second}, {5 * time.Second, 1, 0}, {-1, 1, 0}} {
-		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-			client := newClient(t, srv, policy(ambient.RetryPolicy{MaxLimitWait: c.max}))
-			id := submitted(t, client)
-			srv.FaultRange(getRoute, 1, 100, limited("Retry-After", "6"))
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			client := harness.NewClient(t, srv, harness.Policy(ambient.RetryPolicy{MaxLimitWait: c.max}))
+			id := harness.Submitted(t, client)
+			srv.FaultRange(harness.GetRoute, 1, 100, limited("Retry-After", "6"))
 			start := time.Now()
 			_, err := client.Transcriptions.Get(t.Context(), id)
 			var limit *ambient.RateLimitError
@@ -206,9 +220,9 @@ func TestMaxLimitWait(t *testing.T) {
 // A refusal for the rate limit is no failed attempt.
 func TestRefusalsDoNotCountAsAttempts(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		plan(srv, limited("Retry-After", "1"), limited("Retry-After", "1"), limited("Retry-After", "1"), ambienttest.Answer(503), limited("Retry-After", "1"))
-		sub, err := submitOf(t.Context(), newClient(t, srv, policy(ambient.RetryPolicy{MaxAttempts: 2})), visit())
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		harness.Plan(srv, limited("Retry-After", "1"), limited("Retry-After", "1"), limited("Retry-After", "1"), ambienttest.Answer(503), limited("Retry-After", "1"))
+		sub, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv, harness.Policy(ambient.RetryPolicy{MaxAttempts: 2})), harness.Visit())
 		require.NoError(t, err)
 		assert.Len(t, sub.Call.Attempts, 6)
 		assert.False(t, sub.PossibleDuplicate())
@@ -218,37 +232,37 @@ func TestRefusalsDoNotCountAsAttempts(t *testing.T) {
 // Ten minutes of refusals, and by then the token has expired: both are got over
 // in one call, in milliseconds of a test's time.
 func TestLimitAndThenAnExpiredToken(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
-		plan(srv, limited("Retry-After", "600"))
+		harness.Plan(srv, limited("Retry-After", "600"))
 		time.AfterFunc(time.Minute, srv.RevokeTokens)
 		start := time.Now()
-		_, err := submitOf(t.Context(), client, visit())
+		_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
 		require.NoError(t, err)
 		assert.Equal(t, 10*time.Minute, time.Since(start).Truncate(time.Second))
-		srv.AssertRoutes(t, tokenRoute, submitRoute, submitRoute, tokenRoute, submitRoute)
+		srv.AssertRoutes(t, harness.TokenRoute, harness.SubmitRoute, harness.SubmitRoute, harness.TokenRoute, harness.SubmitRoute)
 	})
 }
 
 // A token that is known to have expired while its call waited in line is not sent:
 // it would cost the call its one replay, and an upload its body.
 func TestATokenThatExpiresInTheLine(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
-		plan(srv, limited("Retry-After", "400"), limited("Retry-After", "400"))
-		_, err := submitOf(t.Context(), client, visit())
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		harness.Plan(srv, limited("Retry-After", "400"), limited("Retry-After", "400"))
+		_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
 		require.NoError(t, err)
-		srv.AssertRoutes(t, tokenRoute, submitRoute, tokenRoute, submitRoute, tokenRoute, submitRoute)
+		srv.AssertRoutes(t, harness.TokenRoute, harness.SubmitRoute, harness.TokenRoute, harness.SubmitRoute, harness.TokenRoute, harness.SubmitRoute)
 	}, ambienttest.WithTokenLifetime(5*time.Minute))
 }
 
 // So it is where the line is longer than a token lives: no turn is given away.
 func TestALineLongerThanATokenLives(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv, ambient.WithRateLimit(1, 1))
-		id := submitted(t, client)
-		for _, err := range callers(100, func() error { _, err := client.Transcriptions.Get(t.Context(), id); return err }) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, ambient.WithRateLimit(1, 1))
+		id := harness.Submitted(t, client)
+		for _, err := range harness.Callers(100, func() error { _, err := client.Transcriptions.Get(t.Context(), id); return err }) {
 			require.NoError(t, err)
 		}
 		for _, r := range srv.Requests() {
@@ -260,15 +274,15 @@ func TestALineLongerThanATokenLives(t *testing.T) {
 // An upload that is refused has cost no byte of its body.
 func TestRefusedUploadsCostNothing(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		srv.SetRateLimit(ambienttest.RateLimit{Limit: 1, Window: time.Minute, Dialect: ambienttest.RetryAfterOnly})
 		var info ambient.CallInfo
 		for range 2 {
-			_, err := submitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", announcedVisit()), ambient.WithCallInfo(&info))
+			_, err := harness.SubmitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", harness.AnnouncedVisit()), ambient.WithCallInfo(&info))
 			require.NoError(t, err)
 		}
-		arrived := srv.RequestsTo(submitRoute)
+		arrived := srv.RequestsTo(harness.SubmitRoute)
 		require.Len(t, arrived, 3)
 		assert.Equal(t, 429, arrived[1].Status)
 		assert.Zero(t, arrived[1].BodySize)
@@ -279,9 +293,9 @@ func TestRefusedUploadsCostNothing(t *testing.T) {
 
 // What an answer says of the limit is in CallInfo, by this machine's clock.
 func TestCallInfoHasTheRateLimit(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
-		id := submitted(t, client)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		id := harness.Submitted(t, client)
 		srv.SetRateLimit(ambienttest.RateLimit{Limit: 10, Window: time.Minute, Dialect: ambienttest.XRateLimit, ClockSkew: -time.Hour})
 		tr, err := client.Transcriptions.Get(t.Context(), id)
 		require.NoError(t, err)
@@ -292,5 +306,219 @@ func TestCallInfoHasTheRateLimit(t *testing.T) {
 		tr, err = client.Transcriptions.Get(t.Context(), id)
 		require.NoError(t, err)
 		assert.Nil(t, tr.Call.RateLimit)
+	})
+}
+
+// WithRateLimit counts requests, not calls: retries and polls are among them,
+// token calls are not.
+func TestWithRateLimit(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithRateLimit(2, 1), ambient.WithObserver(told.Observe), harness.Policy(ambient.RetryPolicy{BaseDelay: time.Nanosecond}))
+		start := time.Now()
+		harness.Plan(srv, ambienttest.Answer(503))
+		_, err := harness.SubmitOf(t.Context(), client, harness.Visit()) // 2 requests
+		require.NoError(t, err)
+		for range 7 {
+			_, err := client.Transcriptions.Get(t.Context(), 101)
+			require.NoError(t, err)
+		}
+		assert.InDelta(t, 4*time.Second, time.Since(start), float64(100*time.Millisecond))
+		assert.Len(t, told.Of(ambient.EventLimitWait), 8)
+		srv.AssertCount(t, harness.TokenRoute, 1)
+	})
+}
+
+// A wait for the limiter that would be too long is told at once, as one for the
+// server's limit is.
+func TestLimiterThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		timeout  time.Duration
+		max      time.Duration
+		limiter  ambient.Option
+		deadline bool
+	}{
+		{"the context's deadline", 10 * time.Second, 0, ambient.WithRateLimit(0.01, 1), true},
+		{"MaxLimitWait", time.Hour, 10 * time.Second, ambient.WithRateLimit(0.01, 1), false},
+		{"never wait", time.Hour, -1, ambient.WithRateLimit(0.01, 1), false},
+		{"a rate.Limiter of the caller's", 10 * time.Second, 0, ambient.WithLimiter(rate.NewLimiter(0.01, 1)), true},
+		{"a limiter that embeds one", 10 * time.Second, 0, ambient.WithLimiter(&countingLimiter{Limiter: rate.NewLimiter(0.01, 1)}), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv, c.limiter, harness.Policy(ambient.RetryPolicy{MaxLimitWait: c.max}))
+				harness.Submitted(t, client)
+				ctx, cancel := context.WithTimeout(t.Context(), c.timeout)
+				defer cancel()
+				start := time.Now()
+				_, err := harness.SubmitOf(ctx, client, harness.Visit())
+				var limit *ambient.RateLimitError
+				require.ErrorAs(t, err, &limit)
+				assert.Empty(t, limit.Attempts)
+				assert.EqualValues(t, -1, limit.Limit)
+				assert.EqualValues(t, -1, limit.Remaining)
+				assert.False(t, ambient.MaybeSubmitted(err))
+				assert.Equal(t, c.deadline, isDeadline(err))
+				assert.Zero(t, time.Since(start))
+				srv.AssertCount(t, harness.SubmitRoute, 1)
+			})
+		})
+	}
+}
+
+// countingLimiter is a rate.Limiter with something to it.
+type countingLimiter struct {
+	*rate.Limiter
+	asked atomic.Int64
+	down  bool
+}
+
+func (l *countingLimiter) Wait(ctx context.Context) error {
+	l.asked.Add(1)
+	if l.down {
+		return errLease
+	}
+	return l.Limiter.Wait(ctx)
+}
+
+// A limiter that embeds a rate.Limiter is asked by its own Wait, every time, and
+// its own failures are no rate limit.
+func TestLimiterThatEmbedsOne(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		l := &countingLimiter{Limiter: rate.NewLimiter(100, 100)}
+		client := harness.NewClient(t, srv, ambient.WithLimiter(l))
+		for range 5 {
+			_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
+			require.NoError(t, err)
+		}
+		assert.EqualValues(t, 5, l.asked.Load())
+		l.down = true
+		_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
+		assert.True(t, harness.IsA[*ambient.RequestError](err), "%v", err)
+	})
+}
+
+// A limiter that has to ask another process is given the time for it, however
+// impatient the client is.
+func TestLimiterThatAsksAnotherProcess(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, harness.Policy(ambient.RetryPolicy{MaxLimitWait: -1}), ambient.WithLimiter(limiterFunc(func(ctx context.Context) error {
+			select {
+			case <-time.After(20 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})))
+		_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
+		assert.NoError(t, err)
+	})
+}
+
+func isDeadline(err error) bool {
+	for e := range harness.EveryError(err) {
+		if e == context.DeadlineExceeded {
+			return true
+		}
+	}
+	return false
+}
+
+var errLease = errors.New("no lease for " + harness.Secret)
+
+// limiterFunc is a caller's own limiter.
+type limiterFunc func(context.Context) error
+
+func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
+
+// A limiter of the caller's is asked before each request, and bounded like all
+// waits. Its failure is the caller's to see, without its text.
+func TestWithLimiter(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		asked, stuck, failing := 0, false, false
+		client := harness.NewClient(t, srv, harness.Policy(ambient.RetryPolicy{MaxLimitWait: time.Minute}), ambient.WithLimiter(limiterFunc(func(ctx context.Context) error {
+			switch asked++; {
+			case failing:
+				return errLease
+			case stuck:
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		})))
+		harness.Plan(srv, limited("Retry-After", "1"), ambienttest.Answer(401))
+		id := harness.Submitted(t, client)
+		assert.Equal(t, 3, asked)
+		srv.AssertCount(t, harness.SubmitRoute, 3)
+
+		stuck = true
+		start := time.Now()
+		var limit *ambient.RateLimitError
+		_, err := client.Transcriptions.Get(t.Context(), id)
+		require.ErrorAs(t, err, &limit)
+		assert.False(t, isDeadline(err), "it was MaxLimitWait, not the caller's deadline")
+		assert.Equal(t, time.Minute, time.Since(start))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = client.Transcriptions.Get(ctx, id)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 61*time.Second, time.Since(start))
+
+		failing = true
+		_, err = client.Transcriptions.Get(t.Context(), id)
+		var bad *ambient.RequestError
+		require.ErrorAs(t, err, &bad)
+		assert.Equal(t, "WithLimiter", bad.Field)
+		assert.ErrorIs(t, err, errLease)
+		harness.TellsNothing(t, err)
+		srv.AssertCount(t, harness.GetRoute, 0)
+	})
+}
+
+// The gate tells of its closings and openings, and each call of its wait.
+func TestLimitEvents(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
+		id := harness.Submitted(t, client)
+		planGets(srv, limited("Retry-After", "7"))
+		for i, err := range harness.Callers(5, func() error { _, err := client.Transcriptions.Get(t.Context(), id); return err }) {
+			require.NoError(t, err, i)
+		}
+		synctest.Wait()
+		closed, opened, waits := told.Of(ambient.EventLimitClosed), told.Of(ambient.EventLimitOpened), told.Of(ambient.EventLimitWait)
+		require.Len(t, closed, 1)
+		assert.Equal(t, 7*time.Second, closed[0].Wait)
+		assert.Positive(t, closed[0].Waiting)
+		require.Len(t, opened, 1)
+		assert.Equal(t, 7*time.Second, opened[0].Time.Sub(closed[0].Time))
+		assert.NotEmpty(t, waits)
+		for _, e := range waits {
+			assert.GreaterOrEqual(t, e.Wait, 7*time.Second)
+			assert.Equal(t, "/transcribe/"+strconv.FormatInt(id, 10), e.Route)
+		}
+	})
+}
+
+// A limit that is lowered while calls go on is kept to as soon as answers tell.
+func TestLimitLoweredInMidRun(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		limit := ambienttest.RateLimit{Limit: 50, Window: time.Second, Dialect: ambienttest.IETF}
+		srv.SetRateLimit(limit)
+		id := harness.Submitted(t, client)
+		limit.Limit = 5
+		time.AfterFunc(1500*time.Millisecond, func() { srv.SetRateLimit(limit) })
+		start := time.Now()
+		for i, err := range harness.Callers(170, func() error { _, err := client.Transcriptions.Get(t.Context(), id); return err }) {
+			require.NoError(t, err, i)
+		}
+		assert.InDelta(t, 15*time.Second, time.Since(start), float64(time.Second)) // 99 in two seconds, then 5 a second
+		assert.LessOrEqual(t, len(srv.RequestsTo(harness.GetRoute))-170, 45, "those of one window, sent before the news")
 	})
 }

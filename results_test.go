@@ -13,13 +13,14 @@ import (
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
 // answering returns a client of a server whose next answer has this body.
 func answering(t *testing.T, srv *ambienttest.Server, status int, body string) *ambient.Client {
 	t.Helper()
 	srv.Fault("*", len(srv.Requests())+2, ambienttest.Fault{Status: status, Body: body})
-	return newClient(t, srv)
+	return harness.NewClient(t, srv)
 }
 
 const oddNote = `{ "soap" : {"plan":"a < b & c", "n": 1.50000000000000000001e+2 }, "é":"\u00e9" }`
@@ -28,7 +29,7 @@ const oddNote = `{ "soap" : {"plan":"a < b & c", "n": 1.50000000000000000001e+2 
 // whole answer.
 func TestUnknownFieldsAreKept(t *testing.T) {
 	type fields = map[string]json.RawMessage
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		body := `{"id": 7, "task_status": "STT_COMPLETED", "raw_text":"hello", "note" : ` + oddNote + `, "n": null, "twice": 1, "twice": [2 ] }`
 		tr, err := answering(t, srv, 200, body).Transcriptions.Get(t.Context(), 7)
 		require.NoError(t, err)
@@ -62,7 +63,7 @@ func TestUnknownFieldsAreKept(t *testing.T) {
 
 // The answer of GET /scribe is not published, so no id may be in it.
 func TestScribeWithoutAnID(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		scribe, err := answering(t, srv, 200, `{"status":"COMPLETED","note":{}}`).Scribes.Get(t.Context(), 8)
 		require.NoError(t, err)
 		assert.EqualValues(t, 8, scribe.ID)
@@ -82,14 +83,14 @@ func TestNullIsNoResult(t *testing.T) {
 // A number of an id's length goes through a queue unchanged, which float64 would not
 // let it.
 func TestRequestsKeepTheirNumbers(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		queued, err := json.Marshal(&ambient.TranscriptionRequest{Audio: visit(), AdditionalContext: map[string]any{"record": int64(9007199254740993)}})
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		queued, err := json.Marshal(&ambient.TranscriptionRequest{Audio: harness.Visit(), AdditionalContext: map[string]any{"record": int64(9007199254740993)}})
 		require.NoError(t, err)
 		var r ambient.TranscriptionRequest
 		require.NoError(t, json.Unmarshal(queued, &r))
-		_, err = newClient(t, srv).Transcriptions.Submit(t.Context(), &r)
+		_, err = harness.NewClient(t, srv).Transcriptions.Submit(t.Context(), &r)
 		require.NoError(t, err)
-		assert.Equal(t, `{"record":9007199254740993}`, srv.RequestsTo(submitRoute)[0].Value("additional_context"))
+		assert.Equal(t, `{"record":9007199254740993}`, srv.RequestsTo(harness.SubmitRoute)[0].Value("additional_context"))
 	})
 }
 
@@ -166,8 +167,8 @@ func TestIDs(t *testing.T) {
 		if want == 0 {
 			continue
 		}
-		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-			sub, err := submitOf(t.Context(), answering(t, srv, 202, `{"transcription_id":`+text+`}`), visit())
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			sub, err := harness.SubmitOf(t.Context(), answering(t, srv, 202, `{"transcription_id":`+text+`}`), harness.Visit())
 			require.NoError(t, err)
 			assert.Equal(t, want, sub.ID)
 		})
@@ -201,7 +202,7 @@ func TestUnusableAnswers(t *testing.T) {
 	get := func(c *ambient.Client) error { _, err := c.Transcriptions.Get(context.Background(), 7); return err }
 	getScribe := func(c *ambient.Client) error { _, err := c.Scribes.Get(context.Background(), 7); return err }
 	submit := func(c *ambient.Client) error {
-		_, err := c.Transcriptions.Submit(context.Background(), &ambient.TranscriptionRequest{Audio: visit()})
+		_, err := c.Transcriptions.Submit(context.Background(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
 		return err
 	}
 	create := func(c *ambient.Client) error {
@@ -209,7 +210,7 @@ func TestUnusableAnswers(t *testing.T) {
 		return err
 	}
 	regenerate := func(c *ambient.Client) error {
-		_, err := c.Scribes.RegenerateFromAudio(context.Background(), 7, []ambient.Audio{visit()})
+		_, err := c.Scribes.RegenerateFromAudio(context.Background(), 7, []ambient.Audio{harness.Visit()})
 		return err
 	}
 	for _, c := range []struct {
@@ -217,7 +218,7 @@ func TestUnusableAnswers(t *testing.T) {
 		call                func(*ambient.Client) error
 		submitted           bool
 	}{
-		{"another transcription", `{"id":8,"task_status":"STT_COMPLETED","raw_text":"` + secret + `"}`, "another job", get, false},
+		{"another transcription", `{"id":8,"task_status":"STT_COMPLETED","raw_text":"` + harness.Secret + `"}`, "another job", get, false},
 		{"transcription without id", `{"task_status":"STT_COMPLETED"}`, "no id", get, false},
 		{"transcription with a text for an id", `{"id":"seven","task_status":"STT_COMPLETED"}`, "no id", get, false},
 		{"transcription with id null", `{"id":null,"task_status":"STT_COMPLETED"}`, "no id", get, false},
@@ -229,9 +230,9 @@ func TestUnusableAnswers(t *testing.T) {
 		{"a list", `[{"id":7,"task_status":"STT_COMPLETED"}]`, "not a JSON object", get, false},
 		{"cut off", `{"id":7,"task_status":"STT_COMPLETED"`, "not a JSON object", get, false},
 		{"two objects", `{"id":7,"task_status":"STT_COMPLETED"}{}`, "not a JSON object", get, false},
-		{"HTML", "<html>" + secret, "not a JSON object", get, false},
+		{"HTML", "<html>" + harness.Secret, "not a JSON object", get, false},
 		{"nothing", "", "not a JSON object", get, false},
-		{"another scribe", `{"scribe_id":8,"status":"COMPLETED","note":"` + secret + `"}`, "another job", getScribe, false},
+		{"another scribe", `{"scribe_id":8,"status":"COMPLETED","note":"` + harness.Secret + `"}`, "another job", getScribe, false},
 		{"scribe without status", `{"scribe_id":7}`, "no status", getScribe, false},
 		{"submission without id", `{"submitted_at":"2025-11-06T14:05:00Z"}`, "no transcription_id", submit, true},
 		{"submission with id null", `{"transcription_id":null}`, "no transcription_id", submit, true},
@@ -241,7 +242,7 @@ func TestUnusableAnswers(t *testing.T) {
 		{"regenerate of another scribe", `{"scribe_id":8,"status":"IN_PROGRESS"}`, "another scribe", regenerate, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 				err := c.call(answering(t, srv, http.StatusOK, c.body))
 				var unusable *ambient.DecodeError
 				require.ErrorAs(t, err, &unusable)
@@ -250,7 +251,7 @@ func TestUnusableAnswers(t *testing.T) {
 				assert.Equal(t, c.body, string(unusable.Body()))
 				assert.Equal(t, c.submitted, ambient.MaybeSubmitted(err))
 				assert.False(t, ambient.Retryable(err))
-				tellsNothing(t, err)
+				harness.TellsNothing(t, err)
 				srv.AssertCount(t, "*", 2)
 			})
 		})
@@ -261,12 +262,12 @@ func TestUnusableAnswers(t *testing.T) {
 // back, the submission and its doubt included.
 func TestResultsSurviveJSON(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		srv.ScriptTranscription(ambienttest.Step{Status: "STT_COMPLETED", Fields: map[string]any{"raw_text": "hello\u2028", "confidence": 0.25, "words": []any{"a", nil}}})
 		srv.Fault("POST /transcribe", 1, ambienttest.Fault{Status: 500, Process: true})
 		srv.ScriptTranscription(ambienttest.Step{Status: "STT_COMPLETED", Fields: map[string]any{"raw_text": "hello\u2028", "confidence": 0.25, "words": []any{"a", nil}}})
-		tr, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: visit()})
+		tr, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
 		require.NoError(t, err)
 		require.True(t, tr.Submission.PossibleDuplicate())
 
@@ -325,11 +326,11 @@ func TestDecodeOfAResultMadeByHand(t *testing.T) {
 
 // What is no result says so without repeating it.
 func TestBadResultJSON(t *testing.T) {
-	for _, bad := range []string{`[]`, `"` + secret + `"`, `1`} {
+	for _, bad := range []string{`[]`, `"` + harness.Secret + `"`, `1`} {
 		for _, into := range []any{new(ambient.Transcription), new(ambient.Scribe), new(ambient.TranscriptionSubmission), new(ambient.ScribeSubmission)} {
 			err := json.Unmarshal([]byte(bad), into)
 			require.Error(t, err, "%s into %T", bad, into)
-			tellsNothing(t, err)
+			harness.TellsNothing(t, err)
 		}
 	}
 	var tr ambient.Transcription

@@ -17,6 +17,7 @@ import (
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
 // waits collects what the client says of its backoffs.
@@ -37,13 +38,13 @@ func TestMaxAttemptsBoundsTheRequests(t *testing.T) {
 	t.Parallel()
 	for _, attempts := range []int{1, 2, 7} {
 		t.Run(fmt.Sprint(attempts), func(t *testing.T) {
-			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				srv.FaultRange(getRoute, 1, 100, ambienttest.Answer(503))
-				err := get(t.Context(), newClient(t, srv, policy(ambient.RetryPolicy{MaxAttempts: attempts})))
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.FaultRange(harness.GetRoute, 1, 100, ambienttest.Answer(503))
+				err := harness.Get(t.Context(), harness.NewClient(t, srv, harness.Policy(ambient.RetryPolicy{MaxAttempts: attempts})))
 				unavailable, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
 				require.True(t, ok, "%v", err)
 				assert.Len(t, unavailable.Attempts, attempts)
-				srv.AssertCount(t, getRoute, attempts)
+				srv.AssertCount(t, harness.GetRoute, attempts)
 			})
 		})
 	}
@@ -52,13 +53,13 @@ func TestMaxAttemptsBoundsTheRequests(t *testing.T) {
 // TestLastAnswerSurvives: what the last answer said is in the error, however
 // many attempts came before it.
 func TestLastAnswerSurvives(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		srv.FaultRange(getRoute, 1, 3, ambienttest.ProxyHTML(502))
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(harness.GetRoute, 1, 3, ambienttest.ProxyHTML(502))
 		last := ambienttest.RetryAfter(503, "1")
 		last.Header.Set("X-Request-Id", "req-4")
 		last.Body = `{"detail": "Transcription not found"}`
-		srv.Fault(getRoute, 4, last)
-		err := get(t.Context(), newClient(t, srv))
+		srv.Fault(harness.GetRoute, 4, last)
+		err := harness.Get(t.Context(), harness.NewClient(t, srv))
 		unavailable, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, last.Body, string(unavailable.Body()))
@@ -76,14 +77,14 @@ func TestJitterIsFull(t *testing.T) {
 	t.Parallel()
 	const calls = 200
 	bounds := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second} // the last is MaxDelay
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		srv.FaultRange(getRoute, 1, 4*calls, ambienttest.Answer(503))
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(harness.GetRoute, 1, 4*calls, ambienttest.Answer(503))
 		byRetry := make([][]time.Duration, len(bounds))
 		for range calls {
 			var w waits // and a client with a quota of its own
-			client := newClient(t, srv, ambient.WithToken("synthetic"), ambient.WithObserver(w.observe),
-				policy(ambient.RetryPolicy{BaseDelay: bounds[0], MaxDelay: bounds[2]}))
-			require.Error(t, get(t.Context(), client))
+			client := harness.NewClient(t, srv, ambient.WithToken("synthetic"), ambient.WithObserver(w.observe),
+				harness.Policy(ambient.RetryPolicy{BaseDelay: bounds[0], MaxDelay: bounds[2]}))
+			require.Error(t, harness.Get(t.Context(), client))
 			require.Len(t, w.all, len(bounds))
 			for i, wait := range w.all {
 				byRetry[i] = append(byRetry[i], wait)
@@ -113,11 +114,11 @@ func TestExtremeDelaysDoNotOverflow(t *testing.T) {
 		"shortest of both": {BaseDelay: 1, MaxDelay: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				srv.FaultRange(getRoute, 1, 90, ambienttest.Answer(503))
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				srv.FaultRange(harness.GetRoute, 1, 90, ambienttest.Answer(503))
 				var w waits
-				client := newClient(t, srv, policy(p), ambient.WithObserver(w.observe))
-				require.NotPanics(t, func() { _ = get(t.Context(), client) })
+				client := harness.NewClient(t, srv, harness.Policy(p), ambient.WithObserver(w.observe))
+				require.NotPanics(t, func() { _ = harness.Get(t.Context(), client) })
 				for _, wait := range w.all {
 					assert.GreaterOrEqual(t, wait, time.Duration(0))
 					assert.LessOrEqual(t, wait, p.MaxDelay)
@@ -161,25 +162,25 @@ func TestRetryAfterOnServerErrors(t *testing.T) {
 		{"empty", is(""), backoff},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 				time.Sleep(26 * 365 * 24 * time.Hour) // a bubble begins in 2000, when epochs were shorter
-				srv.FaultRange(getRoute, 1, 4, ambienttest.RetryAfter(503, c.value(time.Now().UTC())))
+				srv.FaultRange(harness.GetRoute, 1, 4, ambienttest.RetryAfter(503, c.value(time.Now().UTC())))
 				var w waits
-				client := newClient(t, srv, ambient.WithObserver(w.observe), policy(ambient.RetryPolicy{BaseDelay: time.Second, MaxAttempts: 2}))
+				client := harness.NewClient(t, srv, ambient.WithObserver(w.observe), harness.Policy(ambient.RetryPolicy{BaseDelay: time.Second, MaxAttempts: 2}))
 				start := time.Now()
-				err := get(t.Context(), client)
+				err := harness.Get(t.Context(), client)
 				require.Error(t, err)
 				switch c.wait {
 				case refused:
-					srv.AssertCount(t, getRoute, 1)
+					srv.AssertCount(t, harness.GetRoute, 1)
 					assert.Zero(t, time.Since(start))
 					assert.ErrorContains(t, err, "longer than MaxServerDelay")
 				case backoff:
-					srv.AssertCount(t, getRoute, 2)
+					srv.AssertCount(t, harness.GetRoute, 2)
 					assert.Positive(t, time.Since(start), "no hot loop")
 					assert.LessOrEqual(t, time.Since(start), time.Second)
 				default:
-					srv.AssertCount(t, getRoute, 2)
+					srv.AssertCount(t, harness.GetRoute, 2)
 					assert.Equal(t, c.wait, time.Since(start))
 				}
 			})
@@ -194,16 +195,16 @@ func is(value string) func(time.Time) string { return func(time.Time) string { r
 func TestQuotaHoldsAnOutageDown(t *testing.T) {
 	t.Parallel()
 	const callers = 1000
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		srv.FaultRange(getRoute, 1, 4*callers, ambienttest.Answer(503))
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(harness.GetRoute, 1, 4*callers, ambienttest.Answer(503))
+		client := harness.NewClient(t, srv)
 		require.NoError(t, client.Authenticate(t.Context()))
 		var wg sync.WaitGroup
 		var spent atomic.Int64
 		for i := range callers {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i) * 30 * time.Second / callers)
-				err := get(context.Background(), client)
+				err := harness.Get(context.Background(), client)
 				_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
 				assert.True(t, ok, "%v", err)
 				if strings.Contains(err.Error(), "retry quota is spent") {
@@ -212,7 +213,7 @@ func TestQuotaHoldsAnOutageDown(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		requests := len(srv.RequestsTo(getRoute))
+		requests := len(srv.RequestsTo(harness.GetRoute))
 		assert.Less(t, requests, callers*12/10)
 		assert.Equal(t, callers+100, requests, "500 tokens are 100 retries")
 		assert.Greater(t, spent.Load(), int64(callers/2))
@@ -223,18 +224,18 @@ func TestQuotaHoldsAnOutageDown(t *testing.T) {
 // plain success earns one token back.
 func TestQuotaIsRefunded(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		const cost, drain = 10, 50 // tokens of a retry after a network failure, and such retries in the quota
-		client := newClient(t, srv, ambient.WithHTTPClient((&failingDialer{}).client(srv.Client())), policy(ambient.RetryPolicy{MaxAttempts: 2}))
+		client := harness.NewClient(t, srv, ambient.WithHTTPClient((&failingDialer{}).client(srv.Client())), harness.Policy(ambient.RetryPolicy{MaxAttempts: 2}))
 		lost := ambienttest.Fault{Status: 200, Body: "cut off", Truncate: true}
 		arrived := 0
 		call := func(answers ...ambienttest.Fault) error {
 			for i, f := range answers {
-				srv.Fault(getRoute, arrived+i+1, f)
+				srv.Fault(harness.GetRoute, arrived+i+1, f)
 			}
 			arrived += len(answers)
-			err := get(t.Context(), client)
-			srv.AssertCount(t, getRoute, arrived)
+			err := harness.Get(t.Context(), client)
+			srv.AssertCount(t, harness.GetRoute, arrived)
 			return err
 		}
 		for range drain {
@@ -243,10 +244,10 @@ func TestQuotaIsRefunded(t *testing.T) {
 		require.ErrorContains(t, call(lost), "the client's retry quota is spent")
 
 		for range cost {
-			require.NoError(t, call(someJob))
+			require.NoError(t, call(harness.SomeJob))
 		}
 		for range drain {
-			require.NoError(t, call(lost, someJob), "refunded each time")
+			require.NoError(t, call(lost, harness.SomeJob), "refunded each time")
 		}
 		require.Error(t, call(lost, lost))
 		require.ErrorContains(t, call(lost), "the client's retry quota is spent")

@@ -2,27 +2,25 @@ package ambient_test
 
 import (
 	"bytes"
-	"io"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"testing/iotest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
 // ways lists all kinds of audio of the same content.
 func ways(t testing.TB, content []byte) map[string]ambient.Audio {
 	const name = "visit.mp3"
-	path := tempFile(t, content)
+	path := harness.TempFile(t, content)
 	size := int64(len(content))
 	return map[string]ambient.Audio{
 		"file":                   ambient.AudioFile(path),
@@ -31,7 +29,7 @@ func ways(t testing.TB, content []byte) map[string]ambient.Audio {
 		"bytes":                  ambient.AudioBytes(name, content),
 		"io.ReaderAt":            ambient.AudioReaderAt(name, bytes.NewReader(content), size),
 		"start of a io.ReaderAt": ambient.AudioReaderAt(name, bytes.NewReader(append(bytes.Clone(content), "more"...)), size),
-		"io.Reader":              ambient.AudioReader(name, readerAt(content)),
+		"io.Reader":              ambient.AudioReader(name, harness.ReaderAt(content)),
 		"io.Reader with Len":     ambient.AudioReader(name, bytes.NewBuffer(bytes.Clone(content))),
 		"io.Reader, short reads": ambient.AudioReader(name, iotest.HalfReader(bytes.NewReader(content))),
 		"io.Reader, early end":   ambient.AudioReader(name, iotest.DataErrReader(bytes.NewReader(content))),
@@ -44,15 +42,15 @@ func ways(t testing.TB, content []byte) map[string]ambient.Audio {
 func TestEverySourceArrivesWhole(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 11, 12, 13, 70_000} {
-		content := pattern(max(size, 4))[:size]
+		content := harness.Pattern(max(size, 4))[:size]
 		for name, audio := range ways(t, content) {
 			t.Run(name+" of "+strconv.Itoa(size), func(t *testing.T) {
-				inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-					sub, err := submitOf(t.Context(), newClient(t, srv), audio)
+				harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+					sub, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), audio)
 					require.NoError(t, err)
-					r := srv.RequestsTo(submitRoute)[0]
+					r := srv.RequestsTo(harness.SubmitRoute)[0]
 					assert.True(t, r.Complete)
-					assert.Equal(t, digest(content), r.Files[0].SHA256)
+					assert.Equal(t, harness.Digest(content), r.Files[0].SHA256)
 					assert.EqualValues(t, size, r.Files[0].Size)
 					assert.Equal(t, r.BodySize, sub.Call.Attempts[0].BytesSent)
 					if strings.HasPrefix(name, "io.Reader") && name != "io.Reader with Len" && name != "io.ReaderAt" {
@@ -69,21 +67,21 @@ func TestEverySourceArrivesWhole(t *testing.T) {
 // All kinds in one request, in the order given, with transcripts of any text.
 func TestManyPartsInOneRequest(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
 		var audio []ambient.Audio
 		var want []string
 		for i := range 3 {
-			content := pattern(10_000 + i)
+			content := harness.Pattern(10_000 + i)
 			for _, a := range ways(t, content) {
 				audio = append(audio, a)
-				want = append(want, digest(content))
+				want = append(want, harness.Digest(content))
 			}
 		}
 		transcripts := []string{"one", "--boundary\r\n\r\n--\r\n", strings.Repeat("long ", 20_000), "Ünï\x00cödé\n", "one"}
 		sub, err := client.Scribes.Create(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{1, 2, 1}, Audio: audio, Transcripts: transcripts})
 		require.NoError(t, err)
-		_, err = client.Scribes.RegenerateFromAudio(t.Context(), sub.ID, []ambient.Audio{visit(), ambient.AudioBytes("", pattern(77))})
+		_, err = client.Scribes.RegenerateFromAudio(t.Context(), sub.ID, []ambient.Audio{harness.Visit(), ambient.AudioBytes("", harness.Pattern(77))})
 		require.NoError(t, err)
 
 		r := srv.RequestsTo("POST /scribe")[0]
@@ -135,12 +133,12 @@ func TestProgress(t *testing.T) {
 		{"after a 429 that cost no body", []ambienttest.Fault{{Status: 429, Early: true}}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				plan(srv, c.faults...)
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				harness.Plan(srv, c.faults...)
 				var progress steps
-				_, err := submitOf(t.Context(), newClient(t, srv), ambient.AudioBytes("visit.mp3", pattern(expectFrom+1)), ambient.WithProgress(progress.add))
+				_, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), ambient.AudioBytes("visit.mp3", harness.Pattern(expectFrom+1)), ambient.WithProgress(progress.add))
 				require.NoError(t, err)
-				arrived := srv.RequestsTo(submitRoute)
+				arrived := srv.RequestsTo(harness.SubmitRoute)
 				size := arrived[len(arrived)-1].BodySize
 				assert.Equal(t, size, progress.sent[len(progress.sent)-1])
 				assert.Equal(t, c.drops, progress.drops(t))
@@ -154,11 +152,11 @@ func TestProgress(t *testing.T) {
 }
 
 func TestProgressOfUnknownLength(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		var progress steps
-		_, err := submitOf(t.Context(), newClient(t, srv), ambient.AudioReader("visit.mp3", readerAt(pattern(50_000))), ambient.WithProgress(progress.add))
+		_, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), ambient.AudioReader("visit.mp3", harness.ReaderAt(harness.Pattern(50_000))), ambient.WithProgress(progress.add))
 		require.NoError(t, err)
-		assert.Equal(t, srv.RequestsTo(submitRoute)[0].BodySize, progress.sent[len(progress.sent)-1])
+		assert.Equal(t, srv.RequestsTo(harness.SubmitRoute)[0].BodySize, progress.sent[len(progress.sent)-1])
 		assert.EqualValues(t, -1, progress.total[0])
 		assert.Zero(t, progress.drops(t))
 	})
@@ -166,45 +164,3 @@ func TestProgressOfUnknownLength(t *testing.T) {
 
 // expectFrom is the size up to which a body is sent without asking first.
 const expectFrom = 1 << 20
-
-// tape is a recording of any length that takes no memory.
-type tape struct{}
-
-var tapeEnd = pattern(64 << 10)
-
-func (tape) ReadAt(p []byte, off int64) (int, error) {
-	if off < int64(len(headMP3)) {
-		return copy(p, headMP3[off:]), nil
-	}
-	return copy(p, tapeEnd[off%int64(len(tapeEnd)):]), nil
-}
-
-// An upload takes the memory of its buffers, whatever its size, also when it is
-// sent twice. What is allocated in all, on either side, bounds what is held.
-func TestUploadsAreNotHeldInMemory(t *testing.T) {
-	size := int64(32 << 20)
-	if raceEnabled {
-		size /= 4
-	}
-	srv := ambienttest.Start(t)
-	client := newClient(t, srv, policy(ambient.RetryPolicy{BaseDelay: time.Millisecond}))
-	require.NoError(t, client.Authenticate(t.Context()))
-	plan(srv, ambienttest.Answer(503), ambienttest.Fault{}, ambienttest.Fault{Status: 503, Early: true})
-	for _, audio := range []ambient.Audio{
-		ambient.AudioReaderAt("visit.mp3", tape{}, size), // sent twice
-		ambient.AudioReader("visit.mp3", io.NewSectionReader(tape{}, 0, size)),
-	} {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		_, err := submitOf(t.Context(), client, audio)
-		runtime.ReadMemStats(&after)
-		require.NoError(t, err)
-		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2<<20), "%v", audio)
-	}
-	for _, r := range srv.RequestsTo(submitRoute) {
-		if r.Status == 202 {
-			assert.EqualValues(t, size, r.Files[0].Size)
-		}
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -14,6 +15,7 @@ import (
 
 	ambient "github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
 // oneTry keeps the retries of a call from hiding those of a wait.
@@ -22,22 +24,22 @@ var oneTry = ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1})
 // Wait polls at once, since the job may be long done; after its own submit it
 // cannot be, so the first poll comes after the minimum.
 func TestFirstPoll(t *testing.T) {
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
-		id := submitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
 		start := time.Now()
 		_, err := client.Transcriptions.Wait(t.Context(), id)
 		require.NoError(t, err)
 		assert.Zero(t, time.Since(start))
 
 		srv.ScriptTranscription(ambienttest.Step{Status: "STT_COMPLETED"}, ambienttest.Step{Status: "STT_COMPLETED"})
-		_, err = client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: visit()})
+		_, err = client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
 		require.NoError(t, err)
 		assert.Equal(t, time.Second, time.Since(start))
 		_, err = client.Scribes.CreateAndWait(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"hello"}}, ambient.WithPollInterval(20*time.Second, 0))
 		require.NoError(t, err)
 		assert.Equal(t, 21*time.Second, time.Since(start))
-		srv.AssertCount(t, getRoute, 2)
+		srv.AssertCount(t, harness.GetRoute, 2)
 		srv.AssertCount(t, "GET /scribe/{id}", 1)
 	})
 }
@@ -65,16 +67,16 @@ func TestRetryAfterOfAPoll(t *testing.T) {
 		{"429 in its place is waited for in the call", ambienttest.RetryAfter(429, "40"), 40 * time.Second, 40 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				client := newClient(t, srv, oneTry)
-				id := submitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
-				srv.Fault(getRoute, 1, c.fault)
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv, oneTry)
+				id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
+				srv.Fault(harness.GetRoute, 1, c.fault)
 				start := time.Now()
 				_, err := client.Transcriptions.Wait(t.Context(), id)
 				require.NoError(t, err)
 				assert.GreaterOrEqual(t, time.Since(start), c.least)
 				assert.LessOrEqual(t, time.Since(start), c.most)
-				srv.AssertCount(t, getRoute, 2)
+				srv.AssertCount(t, harness.GetRoute, 2)
 			})
 		})
 	}
@@ -84,9 +86,9 @@ func TestRetryAfterOfAPoll(t *testing.T) {
 func TestTransientFailures(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []ambienttest.Fault{ambienttest.Answer(500), ambienttest.ProxyHTML(502), ambienttest.Answer(503), {Reset: ambienttest.ResetAfterRead}, ambienttest.Answer(408)} {
-		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-			client := newClient(t, srv, oneTry)
-			id := submitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING", For: 20 * time.Second}, ambienttest.Step{Status: "STT_COMPLETED"})
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			client := harness.NewClient(t, srv, oneTry)
+			id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING", For: 20 * time.Second}, ambienttest.Step{Status: "STT_COMPLETED"})
 			var failed, worked int
 			count := ambient.WithOnPoll(func(e ambient.PollEvent) {
 				if e.Err != nil {
@@ -99,16 +101,16 @@ func TestTransientFailures(t *testing.T) {
 			if fault.Status == 0 {
 				nine = 10 // net/http itself repeats a GET whose kept connection is lost
 			}
-			srv.FaultRange(getRoute, 1, nine, fault)
-			srv.FaultRange(getRoute, nine+2, 2*nine+1, fault)
+			srv.FaultRange(harness.GetRoute, 1, nine, fault)
+			srv.FaultRange(harness.GetRoute, nine+2, 2*nine+1, fault)
 			_, err := client.Transcriptions.Wait(t.Context(), id, count)
 			require.NoError(t, err, "%v", fault)
 			assert.Equal(t, 18, failed)
 			assert.Equal(t, 2, worked)
 
-			n := len(srv.RequestsTo(getRoute))
-			id = submitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
-			srv.FaultRange(getRoute, n+1, n+100, fault)
+			n := len(srv.RequestsTo(harness.GetRoute))
+			id = harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
+			srv.FaultRange(harness.GetRoute, n+1, n+100, fault)
 			failed = 0
 			_, err = client.Transcriptions.Wait(t.Context(), id, count)
 			var ended *ambient.WaitError
@@ -126,13 +128,13 @@ func TestTransientFailures(t *testing.T) {
 func TestFailuresThatEndAWait(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []ambienttest.Fault{
-		ambienttest.Answer(400), ambienttest.Answer(403), ambienttest.Answer(404), ambienttest.Answer(422), ambienttest.Redirect("/" + secret),
-		{Status: 200, Body: "<html>" + secret}, {Status: 200, Body: `{"id": 5, "task_status": "STT_COMPLETED"}`},
+		ambienttest.Answer(400), ambienttest.Answer(403), ambienttest.Answer(404), ambienttest.Answer(422), ambienttest.Redirect("/" + harness.Secret),
+		{Status: 200, Body: "<html>" + harness.Secret}, {Status: 200, Body: `{"id": 5, "task_status": "STT_COMPLETED"}`},
 	} {
-		inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-			client := newClient(t, srv)
-			id := submitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
-			srv.Fault(getRoute, 2, fault)
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			client := harness.NewClient(t, srv)
+			id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
+			srv.Fault(harness.GetRoute, 2, fault)
 			tr, err := client.Transcriptions.Wait(t.Context(), id)
 			assert.Nil(t, tr)
 			var ended *ambient.WaitError
@@ -140,8 +142,8 @@ func TestFailuresThatEndAWait(t *testing.T) {
 			assert.Equal(t, id, ended.ID)
 			assert.Equal(t, 2, ended.Polls)
 			assert.Equal(t, "STT_PROCESSING", ended.LastStatus)
-			tellsNothing(t, err)
-			srv.AssertCount(t, getRoute, 2)
+			harness.TellsNothing(t, err)
+			srv.AssertCount(t, harness.GetRoute, 2)
 		})
 	}
 }
@@ -151,18 +153,18 @@ func TestFailuresThatEndAWait(t *testing.T) {
 func TestNotFoundYet(t *testing.T) {
 	t.Parallel()
 	missing := ambienttest.Answer(404)
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := newClient(t, srv)
-		srv.FaultRange(getRoute, 1, 5, missing)
-		_, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: visit()})
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		srv.FaultRange(harness.GetRoute, 1, 5, missing)
+		_, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
 		require.NoError(t, err)
 		srv.FaultRange("GET /scribe/{id}", 1, 5, missing)
 		_, err = client.Scribes.CreateAndWait(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"hello"}})
 		require.NoError(t, err)
 
-		srv.FaultRange(getRoute, 7, 100, missing)
+		srv.FaultRange(harness.GetRoute, 7, 100, missing)
 		start := time.Now()
-		_, err = client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: visit()})
+		_, err = client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
 		var notFound *ambient.NotFoundError
 		require.ErrorAs(t, err, &notFound)
 		assert.InDelta(t, 10.5, time.Since(start).Seconds(), 1)
@@ -172,21 +174,21 @@ func TestNotFoundYet(t *testing.T) {
 // A status that this SDK does not know is no end, and is told of once.
 func TestUnknownStatus(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		var told events
-		client := newClient(t, srv, ambient.WithObserver(told.observe))
-		id := submitLife(t, srv, client,
-			ambienttest.Step{Status: "STT_PENDING", For: time.Minute}, ambienttest.Step{Status: secret, For: time.Minute},
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
+		id := harness.SubmitLife(t, srv, client,
+			ambienttest.Step{Status: "STT_PENDING", For: time.Minute}, ambienttest.Step{Status: harness.Secret, For: time.Minute},
 			ambienttest.Step{Status: "STT_PROCESSING", For: time.Minute}, ambienttest.Step{Status: "STT_PENDING", For: time.Minute},
 			ambienttest.Step{Status: "STT_COMPLETED"})
 		var seen []string
 		_, err := client.Transcriptions.Wait(t.Context(), id, ambient.WithOnPoll(func(e ambient.PollEvent) { seen = append(seen, e.Status) }))
 		require.NoError(t, err)
-		unknown := told.of(ambient.EventUnknownStatus)
+		unknown := told.Of(ambient.EventUnknownStatus)
 		require.Len(t, unknown, 2)
 		assert.Equal(t, "STT_PENDING", unknown[0].Status)
 		assert.Equal(t, id, unknown[0].ID)
-		assert.NotContains(t, fmt.Sprintf("%+v %v", unknown, seen), strings.Split(secret, "-")[0], "it may be anything")
+		assert.NotContains(t, fmt.Sprintf("%+v %v", unknown, seen), strings.Split(harness.Secret, "-")[0], "it may be anything")
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -195,6 +197,400 @@ func TestUnknownStatus(t *testing.T) {
 		var ended *ambient.WaitError
 		require.True(t, errors.As(err, &ended))
 		assert.Equal(t, "PAUSED", ended.LastStatus)
-		assert.Len(t, told.of(ambient.EventUnknownStatus), 3)
+		assert.Len(t, told.Of(ambient.EventUnknownStatus), 3)
+	})
+}
+
+// polls are the times of the polls so far, since start.
+func polls(srv *ambienttest.Server, start time.Time) (at []time.Duration) {
+	for _, r := range srv.RequestsTo(harness.GetRoute) {
+		at = append(at, r.Time.Sub(start))
+	}
+	return at
+}
+
+// The interval is an eighth of the job's age, 10 % more or less, within the
+// bounds. The age is that of the server, whose clock may be another one.
+func TestPollInterval(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		min, max time.Duration // 0 = the default
+		skew     time.Duration
+		before   time.Duration // age of the job when the wait begins
+		tells    bool          // created_at
+	}{
+		{"the defaults", 0, 0, 0, 0, true},
+		{"a job of another process", 0, 0, 0, 4 * time.Minute, true},
+		{"a server that is an hour ahead", 0, 0, time.Hour, 4 * time.Minute, true},
+		{"a server that is an hour behind", 0, 0, -time.Hour, 4 * time.Minute, true},
+		{"a server that tells no time: from the wait on", 0, 0, 0, 4 * time.Minute, false},
+		{"bounds of the caller", 3 * time.Second, 7 * time.Second, 0, 0, true},
+		{"a minimum above the maximum", 90 * time.Second, 0, 0, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv)
+				submitted := time.Now()
+				fields := map[string]any{"created_at": submitted.Add(c.skew)}
+				if !c.tells {
+					fields["created_at"] = nil
+				}
+				id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING", For: 20 * time.Minute, Fields: fields}, ambienttest.Step{Status: "STT_COMPLETED"})
+				srv.SetRateLimit(ambienttest.RateLimit{ClockSkew: c.skew})
+				time.Sleep(c.before)
+				var opts []ambient.WaitOption
+				low, high := time.Second, time.Minute
+				if c.min+c.max > 0 {
+					opts = append(opts, ambient.WithPollInterval(c.min, c.max))
+					low = c.min
+					high = max(c.max, c.min)
+				}
+				_, err := client.Transcriptions.Wait(t.Context(), id, opts...)
+				require.NoError(t, err)
+				began := submitted
+				if !c.tells {
+					began = submitted.Add(c.before)
+				}
+				at := polls(srv, began)
+				for i := 1; i < len(at)-1; i++ {
+					// Date has whole seconds, so the age is up to one less.
+					least := min(max((at[i-1]-time.Second)/8, low), high) * 9 / 10
+					most := min(max(at[i-1]/8, low), high) * 11 / 10
+					gap := at[i] - at[i-1]
+					assert.GreaterOrEqual(t, gap, max(least, low), "after %v", at[i-1])
+					assert.LessOrEqual(t, gap, min(most, high), "after %v", at[i-1])
+				}
+			})
+		})
+	}
+}
+
+// Waiters that started together do not poll together for ever. Below the
+// minimum a jitter is cut off, one in two at first, so it takes some polls.
+func TestPollsAreJittered(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		seen := map[time.Duration]bool{}
+		for range 20 {
+			id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING", For: 10 * time.Second}, ambienttest.Step{Status: "STT_COMPLETED"})
+			n, start := len(srv.RequestsTo(harness.GetRoute)), time.Now()
+			_, err := client.Transcriptions.Wait(t.Context(), id)
+			require.NoError(t, err)
+			seen[polls(srv, start)[n+9]] = true
+		}
+		assert.Greater(t, len(seen), 18)
+	})
+}
+
+// Both services, from submit to each of their ends: what comes back, and as
+// which error.
+func TestLives(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		life []ambienttest.Step
+		err  func(*testing.T, error) *ambient.Transcription // what the error hands over
+		text string
+	}{
+		{"completed", ambienttest.TranscriptionCompletes(time.Minute, "hello"), func(t *testing.T, err error) *ambient.Transcription {
+			require.NoError(t, err)
+			return nil
+		}, "hello"},
+		{"failed", ambienttest.TranscriptionFails(time.Minute, harness.Secret), func(t *testing.T, err error) *ambient.Transcription {
+			var failed *ambient.TranscriptionFailedError
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, harness.Secret, failed.Transcription.ErrorMessage)
+			return failed.Transcription
+		}, ""},
+		{"incomplete", ambienttest.TranscriptionIncomplete(time.Minute, "hel"), func(t *testing.T, err error) *ambient.Transcription {
+			var incomplete *ambient.TranscriptionIncompleteError
+			require.ErrorAs(t, err, &incomplete)
+			return incomplete.Transcription
+		}, "hel"},
+	} {
+		t.Run("transcription "+c.name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv)
+				srv.ScriptTranscription(c.life...)
+				var seen []string
+				var info ambient.CallInfo
+				var progress steps
+				tr, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()}, ambient.WithCallInfo(&info), ambient.WithProgress(progress.add),
+					ambient.WithOnPoll(func(e ambient.PollEvent) {
+						assert.EqualValues(t, 101, e.ID)
+						assert.NoError(t, e.Err)
+						if len(seen) == 0 || seen[len(seen)-1] != e.Status {
+							seen = append(seen, e.Status)
+						}
+						assert.Equal(t, e.Status == c.life[2].Status, e.Next == 0)
+						assert.Equal(t, len(srv.RequestsTo(harness.GetRoute)), e.Polls)
+					}))
+				handed := c.err(t, err)
+				harness.TellsNothing(t, err)
+				require.NotNil(t, tr, "whatever its end, the transcription is returned")
+				if handed != nil {
+					assert.Same(t, tr, handed)
+				}
+				assert.Equal(t, c.text, tr.RawText)
+				assert.Equal(t, []string{"DETECTED_FILE", "STT_PROCESSING", c.life[2].Status}, seen)
+				assert.True(t, tr.Done())
+				assert.EqualValues(t, 101, tr.ID)
+				assert.EqualValues(t, 101, tr.Submission.ID)
+				assert.Len(t, tr.Submission.Call.Attempts, 1)
+				assert.Equal(t, tr.Call.String(), info.String(), "of the last poll")
+				assert.NotEmpty(t, progress.sent, "of the submit")
+
+				later, err := client.Transcriptions.Wait(t.Context(), tr.ID)
+				c.err(t, err)
+				assert.Nil(t, later.Submission, "another call did that")
+				once, err := client.Transcriptions.Get(t.Context(), tr.ID)
+				require.NoError(t, err, "a bad end is no error of Get")
+				c.err(t, once.Err())
+			})
+		})
+	}
+	t.Run("scribe completed, regenerated, failed", func(t *testing.T) {
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			client := harness.NewClient(t, srv)
+			srv.ScriptScribe(ambienttest.ScribeCompletes(time.Minute, map[string]any{"plan": "rest"})...)
+			var seen []string
+			scribe, err := client.Scribes.CreateAndWait(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Audio: []ambient.Audio{harness.Visit()}},
+				ambient.WithOnPoll(func(e ambient.PollEvent) { seen = append(seen, e.Status) }))
+			require.NoError(t, err)
+			assert.Equal(t, ambient.ScribeCompleted, scribe.Status)
+			assert.JSONEq(t, `{"plan": "rest"}`, string(scribe.Extra["note"]))
+			assert.Equal(t, ambient.ScribeInProgress, scribe.Submission.Status)
+			assert.Equal(t, "IN_PROGRESS", seen[0])
+			assert.Equal(t, "COMPLETED", seen[len(seen)-1])
+
+			srv.ScriptScribe(ambienttest.ScribeFails(time.Minute)...)
+			again, err := client.Scribes.RegenerateFromAudio(t.Context(), scribe.ID, []ambient.Audio{harness.Visit()})
+			require.NoError(t, err)
+			assert.Equal(t, scribe.ID, again.ID)
+			assert.Equal(t, ambient.ScribeInProgress, again.Status)
+			assert.Zero(t, again.SubmittedAt)
+			last, err := client.Scribes.Wait(t.Context(), scribe.ID)
+			var failed *ambient.ScribeFailedError
+			require.ErrorAs(t, err, &failed)
+			assert.Same(t, last, failed.Scribe)
+			assert.Equal(t, ambient.ScribeFailed, last.Status)
+			assert.False(t, ambient.Retryable(err))
+			assert.False(t, ambient.MaybeSubmitted(err))
+		})
+	})
+}
+
+// Only the context bounds a wait. Its last interval is cut so that one more poll
+// fits, and what that one sees counts.
+func TestLastPollFitsBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		ends  time.Duration // of the job
+		delay time.Duration // of each answer
+		done  bool
+	}{
+		{"the job takes longer", time.Hour, 0, false},
+		{"the job ends in the last interval", 599 * time.Second, 0, true},
+		{"with slow answers", 599 * time.Second, 300 * time.Millisecond, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv)
+				srv.FaultRange(harness.GetRoute, 1, 1000, ambienttest.Fault{Delay: c.delay})
+				id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING", For: c.ends}, ambienttest.Step{Status: "STT_COMPLETED"})
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer cancel()
+				tr, err := client.Transcriptions.Wait(ctx, id)
+				at := polls(srv, start)
+				last := at[len(at)-1]
+				assert.GreaterOrEqual(t, last, 599*time.Second-c.delay)
+				assert.Less(t, last, 10*time.Minute)
+				assert.Less(t, time.Since(start), 10*time.Minute, "it ends before, not at the deadline")
+				if c.done {
+					require.NoError(t, err)
+					assert.True(t, tr.Done())
+					return
+				}
+				var ended *ambient.WaitError
+				require.ErrorAs(t, err, &ended)
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.Equal(t, id, ended.ID)
+				assert.Equal(t, "STT_PROCESSING", ended.LastStatus)
+				assert.Equal(t, len(at), ended.Polls)
+				assert.True(t, ambient.MaybeSubmitted(err), "the job goes on")
+			})
+		})
+	}
+}
+
+// The first interval after a submit is trimmed too.
+func TestFirstPollFitsBeforeTheDeadline(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) { // a job takes 3 s
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		tr, err := harness.NewClient(t, srv).Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{Audio: harness.Visit()}, ambient.WithPollInterval(time.Minute, time.Minute))
+		require.NoError(t, err)
+		assert.True(t, tr.Done())
+	})
+}
+
+var errClosing = errors.New("the clinic closes")
+
+// When the context ends, the wait does, wherever it is; the error is the
+// context's, with its cause, and says where to go on.
+func TestContextEndsAWait(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		after time.Duration
+		fault ambienttest.Fault
+		polls int
+	}{
+		"before it begins":      {after: 0},
+		"between two polls":     {after: 500 * time.Millisecond, polls: 1},
+		"in a poll":             {after: 500 * time.Millisecond, fault: ambienttest.Fault{Delay: time.Hour}, polls: 1},
+		"in a poll's backoff":   {after: 10 * time.Second, fault: ambienttest.RetryAfter(503, "60"), polls: 1},
+		"in a poll's 429":       {after: 10 * time.Second, fault: ambienttest.RetryAfter(429, "60"), polls: 1},
+		"in the body of a poll": {after: 5 * time.Second, fault: ambienttest.Fault{Trickle: time.Second}, polls: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv)
+				id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
+				if c.after > 0 {
+					srv.Fault(harness.GetRoute, 1, c.fault)
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				if c.after == 0 {
+					cancel(errClosing)
+				}
+				time.AfterFunc(c.after, func() { cancel(errClosing) })
+				start := time.Now()
+				tr, err := client.Transcriptions.Wait(ctx, id)
+				assert.Nil(t, tr)
+				var ended *ambient.WaitError
+				require.ErrorAs(t, err, &ended)
+				assert.ErrorIs(t, err, context.Canceled)
+				assert.ErrorIs(t, err, errClosing)
+				assert.Equal(t, id, ended.ID)
+				assert.Equal(t, c.polls, ended.Polls)
+				assert.False(t, ambient.Retryable(err))
+				assert.Equal(t, c.after, time.Since(start))
+				synctest.Wait()
+				n := len(srv.Requests())
+				time.Sleep(time.Hour)
+				assert.Len(t, srv.Requests(), n, "nothing goes on")
+			})
+		})
+	}
+}
+
+// A rate limit that lasts beyond the deadline ends a wait at once; one that
+// lasts beyond the call's patience does not, for only the context bounds a wait.
+func TestRateLimitInAWait(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
+		srv.Fault(harness.GetRoute, 1, limited("Retry-After", "1200"))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		start := time.Now()
+		_, err := client.Transcriptions.Wait(ctx, id)
+		var ended *ambient.WaitError
+		var limit *ambient.RateLimitError
+		require.ErrorAs(t, err, &ended)
+		require.ErrorAs(t, err, &limit)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Zero(t, time.Since(start))
+
+		_, err = client.Transcriptions.Wait(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, 20*time.Minute, time.Since(start).Truncate(time.Minute))
+	})
+}
+
+// Whatever goes wrong after the submit, the error has the id: without it the
+// job would be lost.
+func TestErrorsAfterTheSubmitHaveTheID(t *testing.T) {
+	t.Parallel()
+	for name, plan := range map[string]func(srv *ambienttest.Server, cancel func()){
+		"the context ends":  func(_ *ambienttest.Server, cancel func()) { time.AfterFunc(5*time.Second, cancel) },
+		"with the answer":   func(_ *ambienttest.Server, cancel func()) { time.AfterFunc(time.Nanosecond, cancel) },
+		"a poll is refused": func(srv *ambienttest.Server, _ func()) { srv.Fault("*", 3, ambienttest.Answer(403)) },
+		"a poll is no JSON": func(srv *ambienttest.Server, _ func()) { srv.Fault("*", 3, ambienttest.ProxyHTML(200)) },
+		"polls are not answered": func(srv *ambienttest.Server, _ func()) {
+			srv.FaultRange("*", 3, 1000, ambienttest.Fault{Reset: ambienttest.ResetAfterRead})
+		},
+		"the token is revoked": func(srv *ambienttest.Server, _ func()) {
+			srv.FaultRange("*", 3, 1000, ambienttest.Answer(401))
+		},
+	} {
+		for _, kind := range []string{"transcription", "scribe"} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					plan(srv, cancel)
+					var err error
+					client := harness.NewClient(t, srv)
+					if kind == "scribe" {
+						srv.ScriptScribe(ambienttest.Step{Status: "IN_PROGRESS"})
+						_, err = client.Scribes.CreateAndWait(ctx, &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"hello"}})
+					} else {
+						srv.ScriptTranscription(ambienttest.Step{Status: "STT_PROCESSING"})
+						_, err = client.Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{Audio: harness.Visit()})
+					}
+					var ended *ambient.WaitError
+					require.ErrorAs(t, err, &ended)
+					assert.EqualValues(t, 101, ended.ID)
+					assert.ErrorContains(t, err, "101")
+					assert.True(t, ambient.MaybeSubmitted(err))
+				})
+			})
+		}
+	}
+}
+
+// A doubt of the submit is not lost when the wait for it ends early: the service
+// may have a second job, under an id that nobody knows.
+func TestWaitErrorTellsOfADuplicate(t *testing.T) {
+	for _, maybe := range []bool{false, true} {
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			client := harness.NewClient(t, srv)
+			for _, route := range []string{"POST /transcribe", "POST /scribe"} {
+				srv.Fault(route, 1, ambienttest.Fault{Status: 504, Process: maybe, Early: !maybe})
+			}
+			large := ambient.AudioBytes("visit.mp3", harness.AnnouncedVisit()) // announced, so that an early 504 leaves it unsent
+			soon := func() context.Context {
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				t.Cleanup(cancel)
+				return ctx
+			}
+			_, transcription := client.Transcriptions.SubmitAndWait(soon(), &ambient.TranscriptionRequest{Audio: large})
+			_, scribe := client.Scribes.CreateAndWait(soon(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Audio: []ambient.Audio{large}})
+			for _, err := range []error{transcription, scribe} {
+				ended, ok := errors.AsType[*ambient.WaitError](err)
+				require.True(t, ok, "%v", err)
+				assert.Equal(t, maybe, ended.PossibleDuplicate())
+				assert.Equal(t, maybe, strings.Contains(err.Error(), "may have been submitted twice"), err.Error())
+			}
+		})
+	}
+}
+
+// A submit that fails is that error alone: there is no job to wait for.
+func TestErrorsOfTheSubmitAreItsOwn(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		harness.Plan(srv, ambienttest.Answer(422))
+		_, err := harness.NewClient(t, srv).Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
+		var invalid *ambient.ValidationError
+		require.ErrorAs(t, err, &invalid)
+		var ended *ambient.WaitError
+		assert.False(t, errors.As(err, &ended))
+		srv.AssertCount(t, harness.GetRoute, 0)
 	})
 }

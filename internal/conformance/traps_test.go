@@ -1,0 +1,296 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
+)
+
+// The traps of go-retryablehttp v0.7.8, and of net/http below it: each test is
+// one that a naive use falls into.
+
+// TestBodiesAreTheSameOnEveryAttempt, and as long as their Content-Length.
+func TestBodiesAreTheSameOnEveryAttempt(t *testing.T) {
+	t.Parallel()
+	content := harness.Pattern(300 << 10)
+	for name, audio := range map[string]ambient.Audio{
+		"bytes":     ambient.AudioBytes("visit.mp3", content),
+		"reader at": ambient.AudioReaderAt("visit.mp3", harness.BrokenAt{Content: content, From: int64(len(content)), Err: io.EOF}, int64(len(content))),
+		"file":      ambient.AudioFile(harness.TempFile(t, content)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				harness.Plan(srv, ambienttest.Answer(503), ambienttest.Answer(408), ambienttest.Answer(429), ambienttest.Answer(401), ambienttest.Answer(500))
+				_, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), audio)
+				require.NoError(t, err)
+				arrived := srv.RequestsTo(harness.SubmitRoute)
+				require.Len(t, arrived, 6)
+				for _, r := range arrived {
+					assert.True(t, r.Complete)
+					assert.Equal(t, arrived[0].BodySHA256, r.BodySHA256)
+					assert.Equal(t, strconv.FormatInt(r.BodySize, 10), r.Header.Get("Content-Length"))
+					assert.Empty(t, r.Header.Get("Transfer-Encoding"))
+					require.Len(t, r.Files, 1)
+					assert.Equal(t, harness.Digest(content), r.Files[0].SHA256)
+					assert.Equal(t, int64(len(content)), r.Files[0].Size)
+				}
+			})
+		})
+	}
+}
+
+// slowFS opens the same content each time; the first to be read for sending
+// hangs on the way, as a network disk does.
+type slowFS struct {
+	content []byte
+
+	mu     sync.Mutex
+	opened int
+}
+
+func (s *slowFS) Open(string) (fs.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened++
+	return &slowFile{fs: s, hang: s.opened == 2}, nil // the first looks at the head only
+}
+
+const hang = 10 * time.Minute
+
+type slowFile struct {
+	fs     *slowFS
+	offset int
+	hang   bool
+}
+
+func (f *slowFile) Stat() (fs.FileInfo, error) {
+	return harness.FileInfo{Bytes: int64(len(f.fs.content))}, nil
+}
+func (f *slowFile) Close() error { return nil }
+func (f *slowFile) Read(p []byte) (int, error) {
+	if f.hang && f.offset > len(f.fs.content)/2 {
+		f.hang = false
+		time.Sleep(hang)
+	}
+	if f.offset == len(f.fs.content) {
+		return 0, io.EOF
+	}
+	n := copy(p, f.fs.content[f.offset:])
+	f.offset += n
+	return n, nil
+}
+
+// TestTheWriterBeforeMayStillBeReading, so no attempt shares an offset with the
+// one before, and what that one reads late is neither sent nor counted.
+func TestTheWriterBeforeMayStillBeReading(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		source := &slowFS{content: harness.Pattern(900 << 10)}
+		var progress []int64
+		var mu sync.Mutex
+		sub, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), ambient.AudioFS(source, "visit.mp3"), ambient.WithProgress(func(sent, _ int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			progress = append(progress, sent)
+		}))
+		require.NoError(t, err)
+		assert.False(t, sub.PossibleDuplicate())
+		require.Len(t, sub.Call.Attempts, 2)
+		reported := len(progress)
+		time.Sleep(hang)
+
+		good := srv.RequestsTo(harness.SubmitRoute)[1]
+		assert.Equal(t, harness.Digest(source.content), good.Files[0].SHA256)
+		assert.Equal(t, good.BodySize, sub.Call.Attempts[1].BytesSent)
+		assert.Less(t, sub.Call.Attempts[0].BytesSent, good.BodySize)
+		assert.Len(t, progress, reported, "nothing is told after the call")
+		assert.Equal(t, good.BodySize, progress[reported-1])
+	})
+}
+
+// TestSilence: go-retryablehttp logs to stderr unless told not to. A process of
+// its own shows that nothing at all is written.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("AMBIENT_TEST_SILENCE") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestSilence$", "-test.count=1")
+		cmd.Env = append(os.Environ(), "AMBIENT_TEST_SILENCE=1", "GORACE=atexit_sleep_ms=0")
+		var stderr, stdout writes
+		cmd.Stderr, cmd.Stdout = &stderr, &stdout
+		require.NoError(t, cmd.Run(), stdout.String())
+		assert.Empty(t, stderr.String())
+		return
+	}
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(harness.GetRoute, 1, 4, ambienttest.Answer(503))
+		srv.FaultRange(harness.SubmitRoute, 1, 4, ambienttest.Fault{Reset: ambienttest.ResetMidBody})
+		client := harness.NewClient(t, srv)
+		require.Error(t, harness.Get(t.Context(), client))
+		_, err := harness.SubmitOf(t.Context(), client, harness.AudioOf(""))
+		require.Error(t, err)
+	})
+}
+
+type writes struct{ b []byte }
+
+func (w *writes) Write(p []byte) (int, error) { w.b = append(w.b, p...); return len(p), nil }
+func (w *writes) String() string              { return string(w.b) }
+
+// TestACancelledBackoffClosesNoConnection: go-retryablehttp closes all idle
+// connections of the client it is given, which may be the whole program's.
+func TestACancelledBackoffClosesNoConnection(t *testing.T) {
+	t.Parallel()
+	const calls = 100
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		for i := range calls {
+			srv.Fault(harness.GetRoute, 2*i+1, harness.SomeJob)
+			srv.Fault(harness.GetRoute, 2*i+2, ambienttest.RetryAfter(503, "60"))
+			require.NoError(t, harness.Get(t.Context(), client))
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			require.ErrorIs(t, harness.Get(ctx, client), context.Canceled)
+		}
+		for _, r := range srv.Requests() {
+			require.Equal(t, 1, r.Conn, "%v", r)
+		}
+		assert.Len(t, srv.RequestsTo(harness.GetRoute), 2*calls)
+	})
+}
+
+// TestExhaustionClosesNoConnection is the same for its other call of
+// CloseIdleConnections.
+func TestExhaustionClosesNoConnection(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(harness.GetRoute, 1, 40, ambienttest.Answer(503))
+		client := harness.NewClient(t, srv)
+		for range 10 {
+			require.Error(t, harness.Get(t.Context(), client))
+		}
+		for _, r := range srv.Requests() {
+			require.Equal(t, 1, r.Conn, "%v", r)
+		}
+	})
+}
+
+// TestErrorBodiesAreBounded: of an error body without an end 256 KiB are kept
+// and no time is lost.
+func TestErrorBodiesAreBounded(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		endless := ambienttest.ProxyHTML(500)
+		endless.BodySize = ambienttest.Endless
+		srv.FaultRange(harness.GetRoute, 1, 4, endless)
+		client := harness.NewClient(t, srv)
+		require.NoError(t, client.Authenticate(t.Context()))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := harness.Get(t.Context(), client)
+		runtime.ReadMemStats(&after)
+		failed, ok := errors.AsType[*ambient.InternalServerError](err)
+		require.True(t, ok, "%v", err)
+		assert.Len(t, failed.Body(), 256<<10)
+		assert.Len(t, failed.Attempts, 4)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(12<<20), "4 attempts, 256 KiB each, and the fake's part")
+		for _, a := range failed.Attempts {
+			assert.Less(t, a.Duration, time.Second)
+		}
+	})
+}
+
+// meddler is a transport that changes the header it is given, as tracing
+// transports do though they should not.
+type meddler struct {
+	next http.RoundTripper
+	seen []http.Header
+}
+
+func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
+	m.seen = append(m.seen, r.Header.Clone())
+	r.Header.Add("X-Site", "meddled")
+	r.Header.Set("Accept", "meddled")
+	r.Header.Set("X-Trace", strconv.Itoa(len(m.seen)))
+	return m.next.RoundTrip(r)
+}
+
+// TestHeadersAreMadeForEachAttempt, and the caller's http.Client stays as it was.
+func TestHeadersAreMadeForEachAttempt(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		srv.FaultRange(harness.GetRoute, 1, 3, ambienttest.Answer(503))
+		srv.Fault(harness.GetRoute, 4, harness.SomeJob)
+		m := &meddler{next: srv.Client().Transport}
+		follow := func(*http.Request, []*http.Request) error { return nil }
+		own := &http.Client{Transport: m, Timeout: time.Hour, CheckRedirect: follow}
+		client := harness.NewClient(t, srv, ambient.WithHTTPClient(own), ambient.WithHeader("X-Site", "clinic"))
+		require.NoError(t, harness.Get(t.Context(), client))
+
+		require.Len(t, m.seen, 5)
+		for _, h := range m.seen[1:] {
+			assert.Equal(t, m.seen[1], h)
+		}
+		for _, h := range m.seen {
+			assert.Equal(t, []string{"clinic"}, h.Values("X-Site"))
+			assert.Equal(t, []string{"application/json"}, h.Values("Accept"))
+			assert.Empty(t, h.Values("X-Trace"))
+		}
+		assert.Same(t, m, own.Transport)
+		assert.Equal(t, time.Hour, own.Timeout)
+		assert.NotNil(t, own.CheckRedirect)
+		assert.Nil(t, own.Jar)
+	})
+}
+
+// TestRedirectsAreNotFollowed: not to another host, which would get the audio
+// or the password, nor to this one, nor to a Location that net/http would
+// refuse with an error that repeats it.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	elsewhere := ambienttest.Start(t)
+	for name, location := range map[string]string{
+		"another host": elsewhere.URL + "/auth/token", "this host": ambienttest.BasePath + "/auth/token", "unparsable": "http://[::1/%zz", "none": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv)
+				srv.Fault("POST /auth/token", 1, ambienttest.Redirect(location))
+				check := func(err error) {
+					t.Helper()
+					api, ok := errors.AsType[*ambient.APIError](err)
+					require.True(t, ok, "%v", err)
+					assert.Equal(t, http.StatusTemporaryRedirect, api.StatusCode)
+					assert.Equal(t, location, api.Header.Get("Location"))
+					if location != "" {
+						assert.NotContains(t, err.Error(), location)
+					}
+				}
+				check(client.Authenticate(t.Context()))
+				srv.AssertCount(t, "*", 1)
+				require.NoError(t, client.Authenticate(t.Context()))
+
+				srv.Fault(harness.SubmitRoute, 1, ambienttest.Redirect(location))
+				srv.Fault(harness.GetRoute, 1, ambienttest.Redirect(location))
+				_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
+				check(err)
+				check(harness.Get(t.Context(), client))
+				srv.AssertRoutes(t, "POST /auth/token", "POST /auth/token", harness.SubmitRoute, harness.GetRoute)
+			})
+		})
+	}
+	elsewhere.AssertCount(t, "*", 0)
+}
