@@ -1,0 +1,62 @@
+# What a contributor runs. Needs git, Go and a POSIX shell. Nothing here installs
+# a system package: tests that need nginx or curl skip where these are absent.
+# .ci/run installs them and then runs "make check".
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MODULES     = $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod')))
+TESTED      = $(filter-out . benchmarks,$(MODULES))
+COVERED     = $(shell go list . ./internal/... | grep -v /conformance | paste -sd, -)
+COUNT       = 1
+FUZZTIME    = 10000x
+
+.PHONY: help test race cover lint deps fuzz bench quick quickstart check
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## the tests of every module
+	go test ./...
+	@set -e; for dir in $(TESTED); do (set -x; go -C $$dir test ./...); done
+
+race: ## the same with the race detector, in any order; COUNT=3 repeats them
+	go test -race -shuffle=on ./examples/...
+	go test -race -shuffle=on -count=$(COUNT) ./ambienttest
+	go test -race -shuffle=on -count=$(COUNT) -coverprofile=coverage.out -coverpkg=$(COVERED) . ./internal/...
+	@set -e; for dir in $(TESTED); do (set -x; go -C $$dir test -race -shuffle=on ./...); done
+
+cover: race ## the race tests, and at least 95 % of the statements in them
+	@go tool cover -func=coverage.out | awk 'END { sub("%", "", $$NF); print $$NF " % of statements"; exit $$NF + 0 < 95 }'
+
+lint: ## gofmt, vet and staticcheck in every module
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { printf 'not gofmt-ed:\n%s\n' "$$files"; exit 1; }
+	@set -e; for dir in $(MODULES); do (set -x; go -C $$dir vet ./...; go -C $$dir run $(STATICCHECK) ./...); done
+
+deps: ## the three dependencies, and no more than they need
+	go mod tidy -diff
+	@[ "$$(go list -m all | wc -l)" -le 12 ] || { go list -m all; echo 'more than 12 modules'; exit 1; }
+
+# The bound is a count: a fuzz time in seconds may end in "context deadline
+# exceeded" on a busy machine until Go 1.27 (go.dev/issue/75804).
+fuzz: ## each fuzz test, for FUZZTIME
+	@set -e; git grep -l '^func Fuzz' -- '*_test.go' | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r fuzz; do \
+			go test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x "./$$(dirname "$$file")" || exit 1; \
+		done || exit 1; \
+	done
+
+bench: ## the benchmarks beside the rivals; writes benchmarks/RESULTS.md
+	go run -C benchmarks .
+
+quick: ## the benchmarks' numbers that are counts; writes nothing
+	go run -C benchmarks . -quick
+
+quickstart: ## the README's first command, and what it must print
+	@go run ./examples/quickstart >quickstart.out 2>&1 || { cat quickstart.out; exit 1; }
+	@for text in 'Alex Example' '"assessment"' STT_COMPLETED 'fake API'; do \
+		grep -q "$$text" quickstart.out || { cat quickstart.out; echo "no $$text"; exit 1; }; done
+	@rm quickstart.out
+
+check: ## everything that must hold before a change lands
+	$(MAKE) test lint deps
+	$(MAKE) cover COUNT=3
+	$(MAKE) quickstart fuzz quick
