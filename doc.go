@@ -40,7 +40,7 @@
 //	401 UnauthorizedError                          renew the credentials, or ask for API access
 //	403 ForbiddenError                             ask for access
 //	404 NotFoundError                              check the id and the account
-//	409 ConflictError                              see whether it exists already
+//	409 ConflictError                              ask the vendor what exists already
 //	400 BadRequestError, 422 ValidationError       fix the request: Fields, or Detail
 //	RequestError, refused before it was sent       fix what Field names: request, file, option, source
 //	AudioError, failed while it was sent           fix the source of the audio, submit again

@@ -41,8 +41,12 @@ func ExampleAPIError() {
 			gatewayTimeout *ambient.GatewayTimeoutError
 		)
 		switch {
-		case errors.As(err, &badRequest), errors.As(err, &conflict), errors.As(err, &validation):
+		case ambient.MaybeSubmitted(err):
+			return "ask the vendor before submitting again"
+		case errors.As(err, &badRequest), errors.As(err, &validation):
 			return "fix the request"
+		case errors.As(err, &conflict):
+			return "ask the vendor what exists already"
 		case errors.As(err, &unauthorized), errors.As(err, &forbidden):
 			return "check the credentials and what they may do"
 		case errors.As(err, &notFound):
@@ -65,14 +69,14 @@ func ExampleAPIError() {
 	// true 401 check the credentials and what they may do
 	// true 403 check the credentials and what they may do
 	// true 404 no such job
-	// true 409 fix the request
+	// true 409 ask the vendor what exists already
 	// true 413 look at the status
 	// true 422 fix the request
 	// true 429 wait for the rate limit
-	// true 500 try later
-	// true 502 try later
+	// true 500 ask the vendor before submitting again
+	// true 502 ask the vendor before submitting again
 	// true 503 try later
-	// true 504 try later
+	// true 504 ask the vendor before submitting again
 }
 
 // The printed error masks what may be patient data. Detail and Body have it all.
@@ -210,14 +214,15 @@ func ExampleRetryable() {
 	// may succeed later: true - may be there already: true
 }
 
-// Look before submitting again, so that no visit is billed twice.
+// The API has no list of jobs. A person asks the vendor before the visit is
+// submitted again, so that no visit is billed twice.
 func ExampleMaybeSubmitted() {
 	err := submitTo(ambienttest.ProxyHTML(504))
 	if ambient.MaybeSubmitted(err) {
-		fmt.Println("for a person to look at:", err)
+		fmt.Println("do not submit again, ask the vendor:", err)
 	}
 
-	// Output: for a person to look at: ambient: POST /transcribe: 504 Gateway Timeout (may have been submitted)
+	// Output: do not submit again, ask the vendor: ambient: POST /transcribe: 504 Gateway Timeout (may have been submitted)
 }
 
 // What the vendor's support asks for, safe to paste into a ticket.

@@ -138,10 +138,10 @@ func ExampleTranscriptionSubmission_PossibleDuplicate() {
 		return
 	}
 	if submission.PossibleDuplicate() {
-		fmt.Println("look for another transcription beside", submission.ID)
+		fmt.Println("ask the vendor for another transcription than", submission.ID)
 	}
 
-	// Output: look for another transcription beside 102
+	// Output: ask the vendor for another transcription than 102
 }
 
 // A field that this SDK does not know is decoded into a type of the caller's.

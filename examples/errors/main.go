@@ -1,5 +1,5 @@
-// Errors provokes each documented error on a fake API, and prints what is to be
-// done about it.
+// Errors provokes each documented error on a fake API and prints what to do about
+// it.
 //
 //	go run ./examples/errors
 package main
@@ -25,8 +25,9 @@ func main() {
 	}
 }
 
-// advise says what to do about an error. It is the part to copy: the order of
-// the questions matters, and each is asked of the whole chain of errors.
+// advise says what to do about an error. This function is the part to copy. It
+// follows the table in the package documentation, and the order of the cases
+// matters: a WaitError, for instance, wraps the error of its last poll.
 func advise(err error) string {
 	var (
 		wait         *ambient.WaitError
@@ -37,30 +38,35 @@ func advise(err error) string {
 		unauthorized *ambient.UnauthorizedError
 		forbidden    *ambient.ForbiddenError
 		notFound     *ambient.NotFoundError
+		conflict     *ambient.ConflictError
 		invalid      *ambient.ValidationError
 		request      *ambient.RequestError
 		audio        *ambient.AudioError
 		api          *ambient.APIError
 	)
 	switch {
+	case errors.As(err, &wait) && errors.As(err, &notFound):
+		return fmt.Sprintf("check the account, then Wait(ctx, %d)", wait.ID)
 	case errors.As(err, &wait):
 		return fmt.Sprintf("it goes on: Wait(ctx, %d) later", wait.ID)
 	case ambient.MaybeSubmitted(err):
-		return "look for the job before submitting again"
+		return "ask the vendor, with SupportReport, before submitting again"
 	case errors.As(err, &partial):
-		return fmt.Sprintf("use the %d bytes there are, or submit anew", len(partial.Transcription.RawText))
+		return fmt.Sprintf("use the %d bytes of text there are", len(partial.Transcription.RawText))
 	case errors.As(err, &failed), errors.As(err, &scribe):
-		return "listen to the recording, then submit anew"
+		return "see what the service says of the job"
 	case errors.As(err, &limited):
-		return fmt.Sprintf("submit again after %v", limited.RetryAfter.Round(time.Second))
+		return fmt.Sprintf("call again in %v", limited.RetryAfter.Round(time.Second))
 	case ambient.Retryable(err):
-		return "submit again later"
+		return "call again later"
 	case errors.As(err, &unauthorized):
 		return "renew the user name, password or token"
 	case errors.As(err, &forbidden):
 		return "ask the administrator for access"
 	case errors.As(err, &notFound):
 		return "check the id and the account"
+	case errors.As(err, &conflict):
+		return "ask the vendor what exists already"
 	case errors.As(err, &invalid):
 		var paths []string
 		for _, field := range invalid.Fields {
@@ -70,7 +76,7 @@ func advise(err error) string {
 	case errors.As(err, &request):
 		return "fix the request: " + request.Field
 	case errors.As(err, &audio):
-		return "mend the recording's source, then submit again"
+		return "fix the recording's source, then submit again"
 	case errors.As(err, &api):
 		return "fix the request or the set-up, see the status"
 	}
@@ -136,6 +142,12 @@ var trials = []trial{
 			ambient.WithPollInterval(time.Millisecond, 10*time.Millisecond))
 		return err
 	}},
+	{name: "job is not found", prepare: func(server *ambienttest.Server) {
+		server.FaultRange("GET /transcribe/{id}", 1, 99, ambienttest.Answer(404))
+	}, call: func(ctx context.Context, client *ambient.Client) error {
+		_, err := client.Transcriptions.Wait(ctx, 101)
+		return err
+	}},
 	{name: "deadline", call: func(ctx context.Context, client *ambient.Client) error {
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 		defer cancel()
@@ -146,7 +158,7 @@ var trials = []trial{
 	}},
 }
 
-// try has one trial's error.
+// try returns the error of one trial.
 func try(ctx context.Context, t trial) error {
 	server := ambienttest.NewServer(ambienttest.WithJobTime(0))
 	defer server.Close()
@@ -157,7 +169,7 @@ func try(ctx context.Context, t trial) error {
 	client, err := ambient.NewClient(append([]ambient.Option{
 		ambient.WithBaseURL(server.URL),
 		ambient.WithCredentials(server.Username, server.Password),
-		// So that this table comes at once: no call is repeated or waits.
+		// Without retries and waits the table appears at once.
 		ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1, MaxLimitWait: -1}),
 	}, t.options...)...)
 	if err != nil {
@@ -184,6 +196,6 @@ func run(ctx context.Context, stdout io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(stdout, "\nWhat the vendor's support asks for, of the gateway's timeout:\n\n%s", ambient.SupportReport(last))
+	_, err := fmt.Fprintf(stdout, "\nThe support report of the gateway's timeout:\n\n%s", ambient.SupportReport(last))
 	return err
 }

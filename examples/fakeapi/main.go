@@ -1,10 +1,10 @@
-// Fakeapi serves the fake API for trying things out by hand, or for a client in
-// another language. What it prints is a shell script: paste the lines you want.
+// Fakeapi serves the fake API for experiments by hand and for clients in other
+// languages. It prints a shell script with one curl command for each endpoint.
 //
 //	go run ./examples/fakeapi [flags]
 //
-// It knows one account, gives a synthetic transcript and note, and forgets
-// everything when it stops.
+// It has one account, a synthetic transcript and a synthetic note. Nothing is
+// stored.
 package main
 
 import (
@@ -45,8 +45,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		defer cancel()
 	}
 
-	// The fake could listen by itself, on a port that it chooses: its handler
-	// behind a server of our own has the address that was asked for.
+	// ambienttest.NewServer chooses its port. A server around the fake's handler
+	// can listen on the address in -addr.
 	fake := ambienttest.NewInMemory(
 		ambienttest.WithJobTime(*jobTime),
 		ambienttest.WithRateLimit(ambienttest.RateLimit{Limit: *limit, Window: time.Minute, Dialect: ambienttest.XRateLimit}),
@@ -74,8 +74,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return nil
 }
 
-// The ids are those of the first two jobs. Python or jq would do where sed takes
-// the token.
+// The script uses the ids of the first two jobs. It reads the token with sed, so
+// that it needs no other tool.
 var script = template.Must(template.New("script").Parse(`# A fake of the Ambient AI Scribe API, with synthetic data. Ctrl-C stops it.
 # For this SDK:
 export AMBIENT_BASE_URL={{.URL}}

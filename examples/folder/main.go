@@ -1,13 +1,13 @@
-// Folder transcribes all recordings of a directory, several at a time, and
-// prints one line of JSON for each: redirect it to where patient data may be.
+// Folder transcribes all recordings of a directory, several at a time. It prints
+// one line of JSON for each, which is patient data.
 //
 //	go run ./examples/folder [-parallel 4] [-ids file] [directory] >transcripts.jsonl
 //
-// With -ids it notes each job as it is submitted. Started again with the same
-// file, it waits for those jobs and submits only what is new. Failures are
-// listed at the end, and the exit status is 1 then. Without AMBIENT_USERNAME
-// it talks to a fake API that it starts itself; without a directory it takes
-// the synthetic visit in testdata.
+// With -ids it keeps a journal of its submits. Started again with the same file, it
+// waits for the jobs in it and submits only what is new. A recording whose submit
+// was interrupted is not submitted again, since the service may have it. Failures
+// are listed at the end, and the exit status is then 1. Without AMBIENT_USERNAME it
+// starts a fake API. Without a directory it takes the synthetic visit in testdata.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("folder", flag.ExitOnError)
 	parallel := flags.Int("parallel", 4, "uploads at a time")
-	idsFile := flags.String("ids", "", "file of the ids of submitted jobs")
+	idsFile := flags.String("ids", "", "file of the submits of this run and earlier ones")
 	flags.Parse(args)
 	directory := "testdata"
 	if flags.NArg() > 0 {
@@ -68,12 +68,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 
-	b := &batch{client: client, progress: newProgress(stderr, len(recordings)), jobs: map[int64]string{}}
+	b := &batch{client: client, progress: newProgress(stderr, len(recordings)), jobs: map[int64]string{}, unclear: map[string]bool{}}
 	if *idsFile != "" {
 		if err := b.resume(*idsFile); err != nil {
 			return err
 		}
-		defer b.notes.Close()
+		defer b.journal.Close()
 	}
 	b.submitAll(ctx, recordings, max(*parallel, 1))
 	err = b.waitAll(ctx, stdout, waitOpts)
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(err, b.report(stderr))
 }
 
-// recordingsIn lists the files of the documented types.
+// recordingsIn lists the files of the documented audio types.
 func recordingsIn(directory string) ([]string, error) {
 	entries, err := os.ReadDir(directory)
 	if err != nil {
@@ -100,53 +100,65 @@ func recordingsIn(directory string) ([]string, error) {
 	return recordings, nil
 }
 
-// A batch is the recordings on their way.
+// A batch is the recordings of one run.
 type batch struct {
 	client   *ambient.Client
 	progress *progress
 
 	mu       sync.Mutex
 	jobs     map[int64]string // recordings by the id of their job
-	notes    *os.File         // where the ids are noted; nil without -ids
+	unclear  map[string]bool  // recordings whose submit an earlier run did not see end
+	journal  *os.File         // nil without -ids
 	failures []string
 }
 
-// resume reads the ids of an earlier run, and notes those of this one.
+// The journal has a line for each event of a submit: the event, the id of the job
+// or 0, and the recording.
+const (
+	submitting = "submitting" // comes first, so that a crash leaves a trace
+	submitted  = "submitted"
+	refused    = "refused" // the service does not have the recording
+)
+
+// resume reads the journal of earlier runs and keeps it open for this one.
 func (b *batch) resume(name string) error {
 	var err error
-	if b.notes, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+	if b.journal, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 		return err
 	}
-	lines := bufio.NewScanner(b.notes)
+	lines := bufio.NewScanner(b.journal)
 	for lines.Scan() {
+		var event, recording string
 		var id int64
-		var recording string
-		if _, err := fmt.Sscanf(lines.Text(), "%d %q", &id, &recording); err != nil {
-			return fmt.Errorf("%s has a line that is not an id and a file name", name)
+		if _, err := fmt.Sscanf(lines.Text(), "%s %d %q", &event, &id, &recording); err != nil {
+			return fmt.Errorf("%s has a line that this program did not write", name)
 		}
-		b.jobs[id] = recording
+		b.unclear[recording] = event == submitting
+		if event == submitted {
+			b.jobs[id] = recording
+		}
 	}
 	return lines.Err()
 }
 
-// submitAll uploads what has no job yet. All uploads share one client, so they
-// share its token and wait for its rate limit together.
+// submitAll uploads the recordings that have no job yet. All uploads share one
+// client, so they share its token and its rate limit.
 func (b *batch) submitAll(ctx context.Context, recordings []string, parallel int) {
-	submitted := slices.Collect(maps.Values(b.jobs))
+	done := slices.Collect(maps.Values(b.jobs))
 	slots := make(chan struct{}, parallel)
 	var wg sync.WaitGroup
 	for _, recording := range recordings {
-		if slices.Contains(submitted, recording) {
+		if slices.Contains(done, recording) {
+			continue
+		}
+		if b.unclear[recording] {
+			b.fail(recording, errUnclear)
 			continue
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			submission, err := b.client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: ambient.AudioFile(recording)})
-			if err == nil {
-				err = b.note(submission.ID, recording)
-			}
-			if err != nil {
+			if err := b.submit(ctx, recording); err != nil {
 				b.fail(recording, err)
 			}
 		})
@@ -154,20 +166,38 @@ func (b *batch) submitAll(ctx context.Context, recordings []string, parallel int
 	wg.Wait()
 }
 
-// note makes sure that a submitted recording is not submitted again.
-func (b *batch) note(id int64, recording string) error {
+var errUnclear = errors.New("an earlier run may have submitted it; ask the vendor, then remove its line from the -ids file")
+
+func (b *batch) submit(ctx context.Context, recording string) error {
+	if err := b.note(submitting, 0, recording); err != nil {
+		return err
+	}
+	submission, err := b.client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: ambient.AudioFile(recording)})
+	switch {
+	case err == nil:
+		return b.note(submitted, submission.ID, recording)
+	case ambient.MaybeSubmitted(err):
+		return err // the journal says that the submit has begun
+	}
+	return errors.Join(err, b.note(refused, 0, recording))
+}
+
+// note writes one line of the journal.
+func (b *batch) note(event string, id int64, recording string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.jobs[id] = recording
-	b.progress.step("submitted", id)
-	if b.notes == nil {
+	if event == submitted {
+		b.jobs[id] = recording
+		b.progress.step(event, id)
+	}
+	if b.journal == nil {
 		return nil
 	}
-	_, err := fmt.Fprintf(b.notes, "%d %q\n", id, recording)
+	_, err := fmt.Fprintf(b.journal, "%s %d %q\n", event, id, recording)
 	return err
 }
 
-// waitAll prints the transcripts as they come, a partial one too.
+// waitAll prints each transcript when its job ends, and a partial one too.
 func (b *batch) waitAll(ctx context.Context, stdout io.Writer, opts []ambient.WaitOption) error {
 	out := json.NewEncoder(stdout)
 	for transcript, err := range b.client.Transcriptions.WaitAll(ctx, slices.Collect(maps.Keys(b.jobs)), opts...) {
@@ -191,9 +221,9 @@ func (b *batch) fail(recording string, err error) {
 	defer b.mu.Unlock()
 	advice := ""
 	if _, ok := errors.AsType[*ambient.WaitError](err); ok {
-		advice = "; it goes on, and a run with the same -ids waits for it"
+		advice = "; the job goes on, and a run with the same -ids waits for it"
 	} else if ambient.MaybeSubmitted(err) {
-		advice = "; look before submitting it again"
+		advice = "; ask the vendor before you submit it again"
 	}
 	b.failures = append(b.failures, fmt.Sprintf("%s: %v%s", recording, err, advice))
 }

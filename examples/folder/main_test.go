@@ -111,6 +111,29 @@ func TestResume(t *testing.T) {
 	server.AssertCount(t, "POST /transcribe", 2)
 }
 
+// A submit without an answer is not repeated by the next run, since the service may
+// have the recording.
+func TestUnclearSubmitIsNotRepeated(t *testing.T) {
+	server := fakeAPI(t)
+	server.Fault("POST /transcribe", 1, ambienttest.Fault{Process: true, Reset: ambienttest.ResetAfterRead})
+	server.Fault("POST /transcribe", 2, ambienttest.Answer(422))
+	args := []string{"-parallel", "1", "-ids", filepath.Join(t.TempDir(), "ids"), folder(t, "a.mp3", "b.mp3")}
+	var log strings.Builder
+	if err := run(t.Context(), args, io.Discard, &log); err == nil || !strings.Contains(log.String(), "ask the vendor before") {
+		t.Errorf("%v\n%s", err, log.String())
+	}
+
+	var out strings.Builder
+	log.Reset()
+	if err := run(t.Context(), args, &out, &log); err == nil || !strings.Contains(log.String(), "a.mp3: an earlier run may have submitted it") {
+		t.Errorf("%v\n%s", err, log.String())
+	}
+	if got := transcripts(t, out.String()); len(got) != 1 || got["b.mp3"] == "" {
+		t.Error(got)
+	}
+	server.AssertCount(t, "POST /transcribe", 3)
+}
+
 // A stopper is a log that ends the program's context after some lines.
 type stopper struct {
 	strings.Builder

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// progress tells how far the batch is: on a terminal in one line that is written
-// over, else in a line for each step, as a log file wants it.
+// progress prints how far the batch is. A terminal gets one line that changes, and
+// a log file gets a line for each step.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -24,7 +24,7 @@ func newProgress(w io.Writer, total int) *progress {
 	return p
 }
 
-// step counts a job. The caller sees to it that steps come one at a time.
+// step counts a job. Only one goroutine may call it at a time.
 func (p *progress) step(what string, id int64) {
 	p.steps[what]++
 	if p.terminal {
@@ -34,7 +34,7 @@ func (p *progress) step(what string, id int64) {
 	}
 }
 
-// end leaves the line.
+// end moves a terminal to the next line.
 func (p *progress) end() {
 	if p.terminal {
 		fmt.Fprintln(p.w)

@@ -1,6 +1,6 @@
-// Logging shows what an application can see of its calls: a structured log on
-// stderr, and metrics on stdout. The fake API that it talks to is down for a
-// moment, and then refuses a request because of its rate limit.
+// Logging writes a structured log of its calls to stderr and metrics to stdout.
+// It calls a fake API that fails once and then refuses a request because of its
+// rate limit.
 //
 //	go run ./examples/logging [-json] [-level debug|info|warn]
 package main
@@ -28,10 +28,10 @@ func main() {
 	}
 }
 
-// metrics counts events. A real application hands the same numbers to its
-// metrics library; none of them is of a patient.
+// metrics counts events. A real application passes the same numbers to its metrics
+// library. They hold no patient data.
 type metrics struct {
-	mu        sync.Mutex // events come from the goroutines of all calls
+	mu        sync.Mutex // observers run in the goroutines of all calls
 	events    map[ambient.EventKind]int
 	answers   map[string]int // requests by endpoint and status
 	durations [4]int         // requests by the bounds below
@@ -51,7 +51,7 @@ func (m *metrics) observe(e ambient.Event) {
 	m.events[e.Kind]++
 	switch e.Kind {
 	case ambient.EventAttempt:
-		m.answers[fmt.Sprintf("%s: %d", e.Endpoint(), e.Attempt.StatusCode)]++ // without the id, or there would be a metric for each job
+		m.answers[fmt.Sprintf("%s: %d", e.Endpoint(), e.Attempt.StatusCode)]++ // the endpoint has no id, so the number of metrics stays small
 		slot, _ := slices.BinarySearch(bounds[:], e.Attempt.Duration)
 		m.durations[slot]++
 	case ambient.EventRetry:
@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("logging", flag.ExitOnError)
 	asJSON := flags.Bool("json", false, "log in JSON")
 	var level slog.Level
-	flags.TextVar(&level, "level", slog.LevelInfo, "least level to log: info tells what makes calls slow, debug each request")
+	flags.TextVar(&level, "level", slog.LevelInfo, "least level to log: info shows what makes calls slow, debug shows each request")
 	flags.Parse(args)
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(stderr, options)
@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	client, err := ambient.NewClient(
 		ambient.WithBaseURL(server.URL),
 		ambient.WithCredentials(server.Username, server.Password),
-		ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: 50 * time.Millisecond}), // a demonstration is impatient
+		ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: 50 * time.Millisecond}), // keeps the demonstration short
 		ambient.WithLogger(slog.New(handler).With("service", "ambient")),
 		ambient.WithObserver(metrics.observe),
 	)
@@ -119,7 +119,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// A result can be logged too: it prints its id, state and size.
+	// A logged result shows its id, state and size.
 	slog.New(handler).Info("visit transcribed", "transcription", transcript)
 	metrics.print(stdout)
 	return nil

@@ -1,15 +1,15 @@
-// Proxy reaches the API through a forward proxy, and trusts a certificate
-// authority of the organisation's own, as behind a firewall that inspects TLS.
+// Proxy calls the API through a forward proxy and trusts a private certificate
+// authority, as one must behind a firewall that inspects TLS.
 //
 //	go run ./examples/proxy
 //	go run ./examples/proxy -proxy http://proxy.example.com:3128 -ca ca.pem [-cert client.pem -key client.key]
 //
-// Without -proxy it starts a proxy and a fake API with a private certificate, and
-// shows that the call went through the one to the other. With it, it talks to
-// the API, with AMBIENT_USERNAME and AMBIENT_PASSWORD.
+// With -proxy, it calls the API with AMBIENT_USERNAME and AMBIENT_PASSWORD.
+// Without, it starts a proxy and a fake API with a private certificate, and shows
+// that the call passes through both.
 //
-// A proxy in HTTPS_PROXY and an authority in the system's pool need no code at
-// all: they are Go's defaults and this SDK's.
+// A proxy in HTTPS_PROXY and an authority in the system's pool need no code. Go
+// and this SDK use both by default.
 package main
 
 import (
@@ -62,14 +62,14 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 func call(ctx context.Context, stdout io.Writer, proxy string, tlsConfig *tls.Config, opts ...ambient.Option) error {
 	proxyURL, err := url.Parse(proxy)
 	if err != nil {
-		return errors.New("-proxy is not a URL") // the parser's error would show a password in it
+		return errors.New("-proxy is not a URL") // the parser's error would show the password
 	}
-	// A clone keeps what a bare http.Transport lacks: HTTP/2, time-outs, and the
-	// wait for "100 Continue" that large uploads profit from.
+	// A clone keeps what a bare http.Transport lacks, such as HTTP/2, timeouts and
+	// the wait for "100 Continue" before a large upload.
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = http.ProxyURL(proxyURL)
 	transport.TLSClientConfig = tlsConfig
-	transport.MaxIdleConnsPerHost = 64 // net/http's 2 is for browsers; as many as there are calls at a time
+	transport.MaxIdleConnsPerHost = 64 // as many as there are calls at a time; net/http's default is 2
 
 	client, err := ambient.NewClient(append(opts, ambient.WithHTTPClient(&http.Client{Transport: transport}))...)
 	if err != nil {
@@ -83,7 +83,7 @@ func call(ctx context.Context, stdout io.Writer, proxy string, tlsConfig *tls.Co
 	return nil
 }
 
-// loadTLS reads certificates. Empty names are left out.
+// loadTLS reads the certificates whose file names are not empty.
 func loadTLS(ca, cert, key string) (*tls.Config, error) {
 	config := &tls.Config{}
 	if ca != "" {
@@ -108,7 +108,7 @@ func loadTLS(ca, cert, key string) (*tls.Config, error) {
 	return config, nil
 }
 
-// demonstrate calls a fake API through a proxy of its own.
+// demonstrate starts a fake API and a proxy, and calls one through the other.
 func demonstrate(ctx context.Context, stdout io.Writer) error {
 	api := ambienttest.NewTLSServer()
 	defer api.Close()
@@ -129,14 +129,14 @@ func demonstrate(ctx context.Context, stdout io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "Tunnels through the proxy: %d\n", forward.tunnels.Load())
 
-	// Without the authority, the certificate is refused and no password is sent.
+	// Without the authority the client refuses the certificate and sends no password.
 	err = call(ctx, stdout, proxyURL, &tls.Config{}, credentials...)
 	_, refused := errors.AsType[*tls.CertificateVerificationError](err)
 	fmt.Fprintf(stdout, "Without the private authority, the certificate is refused: %t\n", refused)
 	return nil
 }
 
-// A forwardProxy passes TLS connections on, without looking into them.
+// A forwardProxy forwards TLS connections and cannot read them.
 type forwardProxy struct{ tunnels atomic.Int64 }
 
 func (p *forwardProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {

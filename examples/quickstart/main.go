@@ -1,12 +1,11 @@
-// Quickstart uploads a recording of a visit, waits for the transcript, has a
-// note written of it, and prints both.
+// Quickstart uploads the recording of a visit and waits for the transcript. Then
+// it asks for a note and prints both.
 //
 //	go run ./examples/quickstart [flags] [recording]
 //
-// With AMBIENT_USERNAME and AMBIENT_PASSWORD set it talks to the real API, or to
-// the one at AMBIENT_BASE_URL; -template then names the template of the note.
-// Without them it talks to a fake API that it starts itself, with the synthetic
-// visit in testdata.
+// With AMBIENT_USERNAME and AMBIENT_PASSWORD set, it calls the real API, or the
+// API at AMBIENT_BASE_URL. The flag -template then gives the template of the note.
+// Without them, it starts a fake API and uploads the synthetic visit in testdata.
 package main
 
 import (
@@ -78,8 +77,8 @@ func run(ctx context.Context, args []string) error {
 
 func hasAccount() bool { return os.Getenv("AMBIENT_USERNAME") != "" }
 
-// transcribe uploads a recording and waits for its transcript, or only waits
-// when it was uploaded before.
+// transcribe uploads a recording and waits for its transcript. With an id it only
+// waits.
 func transcribe(ctx context.Context, client *ambient.Client, recording string, id int64) (t *ambient.Transcription, err error) {
 	if id != 0 {
 		t, err = client.Transcriptions.Wait(ctx, id, showStates("transcription"))
@@ -91,8 +90,8 @@ func transcribe(ctx context.Context, client *ambient.Client, recording string, i
 	return t, howToGoOn("transcription", err)
 }
 
-// printNote prints the fields in which the note came: their names and shape are
-// not published by the vendor.
+// printNote prints all fields of the note, since the vendor has not published
+// their names.
 func printNote(scribe *ambient.Scribe, err error) error {
 	if err != nil {
 		return howToGoOn("scribe", err)
@@ -105,8 +104,8 @@ func printNote(scribe *ambient.Scribe, err error) error {
 	return nil
 }
 
-// howToGoOn adds what can be done after an error: the job of an interrupted wait
-// goes on, unless the fake API ends with this program.
+// howToGoOn adds to an error what the user can do next. The job of an interrupted
+// wait goes on, but the fake API ends with this program.
 func howToGoOn(kind string, err error) error {
 	if wait, ok := errors.AsType[*ambient.WaitError](err); ok {
 		if !hasAccount() {
@@ -115,7 +114,7 @@ func howToGoOn(kind string, err error) error {
 		return fmt.Errorf("%w\nresume with: go run ./examples/quickstart -%s %d", err, kind, wait.ID)
 	}
 	if ambient.MaybeSubmitted(err) {
-		return fmt.Errorf("%w\nthe service may have taken the visit: look before you submit it again", err)
+		return fmt.Errorf("%w\nthe service may have the visit; ask the vendor before you submit it again:\n%s", err, ambient.SupportReport(err))
 	}
 	return err
 }
@@ -141,7 +140,7 @@ func showStates(kind string) ambient.WaitOption {
 	})
 }
 
-// fakeAPI starts an API that transcribes every recording to the visit in
+// fakeAPI starts an API whose transcript of every recording is the visit in
 // testdata.
 func fakeAPI() (*ambienttest.Server, error) {
 	text, err := os.ReadFile("testdata/visit.txt")

@@ -1,7 +1,7 @@
-// Package intake is a small application that has the recordings of visits
-// transcribed and keeps the transcripts, as an example of how to test such an
-// application: intake_test.go has a test for each point of the vendor's testing
-// guide, all of them in virtual time.
+// Package intake is a small application that gets the recordings of visits
+// transcribed and stores the transcripts. It shows how to test such an application.
+// In intake_test.go is a test for each point of the vendor's testing guide, in
+// virtual time.
 //
 //	go test -v ./examples/testing
 package intake
@@ -14,7 +14,7 @@ import (
 	ambient "github.com/ambient-scribe/ambient-go"
 )
 
-// A State says what is to be done with a visit next.
+// A State says what happens to a visit next.
 type State string
 
 const (
@@ -43,22 +43,22 @@ type Store interface {
 	Save(ctx context.Context, v Visit) error
 }
 
-// An Intake has visits transcribed.
+// An Intake gets visits transcribed.
 type Intake struct {
 	Client *ambient.Client
 	Store  Store
 }
 
-// Transcribe takes a visit as far as it gets and saves where that is. An error
-// means that the same visit is to be given to Transcribe again later; a visit in
-// a state for a person is no error.
+// Transcribe takes a visit through its states and saves each one. After an error,
+// call Transcribe again later with the same visit. A visit that a person must see is
+// no error.
 func (in *Intake) Transcribe(ctx context.Context, v Visit) error {
 	switch v.State {
 	case Submitting: // and the application died before it had an answer
 		v.State = Unclear
 		return in.save(ctx, v)
 	case New:
-		// What is stored before and after the submit tells, after a crash, whether
+		// Saved before and after the submit, the state shows after a crash whether
 		// the service may have the visit.
 		v.State = Submitting
 		if err := in.save(ctx, v); err != nil {
@@ -78,7 +78,7 @@ func (in *Intake) Transcribe(ctx context.Context, v Visit) error {
 	return in.save(ctx, v)
 }
 
-// submit uploads a new visit. The SDK has repeated by then what can be repeated.
+// submit uploads a new visit. The SDK makes all retries that are safe.
 func (in *Intake) submit(ctx context.Context, v *Visit) error {
 	v.State = New // until more is known
 	submission, err := in.Client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{
@@ -95,7 +95,7 @@ func (in *Intake) submit(ctx context.Context, v *Visit) error {
 		request      *ambient.RequestError
 	)
 	switch {
-	case ambient.MaybeSubmitted(err): // first: nothing else matters then
+	case ambient.MaybeSubmitted(err): // first, since a retry might make a second job
 		v.State = Unclear
 		return nil
 	case errors.As(err, &limited):
@@ -108,7 +108,7 @@ func (in *Intake) submit(ctx context.Context, v *Visit) error {
 		v.State = Rejected
 		return nil
 	}
-	return err // of the set-up, or a vault that is down: not the visit's fault either
+	return err // of the set-up, or a vault that is down
 }
 
 // wait waits for a submitted visit.
@@ -131,7 +131,7 @@ func (in *Intake) wait(ctx context.Context, v *Visit) error {
 	return nil
 }
 
-// save saves a visit also when ctx has just ended.
+// save saves a visit even if ctx has just ended.
 func (in *Intake) save(ctx context.Context, v Visit) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
