@@ -22,7 +22,8 @@ import (
 type Audio struct{ source secret[audioSource] }
 
 type audioSource struct {
-	kind        string // as it prints
+	kind        string       // as it prints
+	check       func() error // what is known to be wrong before it is opened; may be nil
 	open        func() (recording, error)
 	once        bool
 	contentType string // set by the caller; empty = recognised
@@ -40,27 +41,36 @@ type recording struct {
 	modified time.Time
 }
 
-// AudioFile is audio in a file. Each attempt opens it anew; a file that changes
+// AudioFile is audio in a file. Each attempt opens the file. A file that changes
 // while it is sent ends the call with an AudioError.
 func AudioFile(path string) Audio {
-	return Audio{newSecret(audioSource{kind: "file", nameHint: path, path: path, open: func() (recording, error) {
-		// A pipe would block in open, so look before.
-		if info, err := os.Stat(path); err != nil {
+	check := func() error { // a pipe would block in open
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			return err
+		case !info.Mode().IsRegular():
+			return errNotRegular
+		case info.Size() == 0:
+			return errEmpty
+		}
+		return nil
+	}
+	return newAudio(audioSource{kind: "file", nameHint: path, path: path, check: check, open: func() (recording, error) {
+		if err := check(); err != nil {
 			return recording{}, err
-		} else if !info.Mode().IsRegular() {
-			return recording{}, errNotRegular
 		}
 		f, err := os.Open(path)
 		if err != nil {
 			return recording{}, err
 		}
 		return openedFile(f)
-	}})}
+	}})
 }
 
-// AudioFS is audio in a file of fsys, opened anew for each attempt.
+// AudioFS is audio in a file of fsys. Each attempt opens the file once.
 func AudioFS(fsys fs.FS, name string) Audio {
-	return Audio{newSecret(audioSource{kind: "fs.FS file", nameHint: name, open: func() (recording, error) {
+	return newAudio(audioSource{kind: "fs.FS file", nameHint: name, open: func() (recording, error) {
 		if fsys == nil {
 			return recording{}, fs.ErrInvalid
 		}
@@ -69,55 +79,96 @@ func AudioFS(fsys fs.FS, name string) Audio {
 			return recording{}, err
 		}
 		return openedFile(f)
-	}})}
+	}})
 }
 
-// AudioBytes is audio in memory. name only tells its type, e.g. "visit.mp3". b
-// must not change until the call returns.
+// AudioBytes is audio in memory. name only says the type, e.g. "visit.mp3". b must
+// not change until the call returns, and is not read after that.
 func AudioBytes(name string, b []byte) Audio {
-	return Audio{newSecret(audioSource{kind: "bytes", nameHint: name, data: b, open: func() (recording, error) {
+	return newAudio(audioSource{kind: "bytes", nameHint: name, data: b, check: notEmpty(int64(len(b))), open: func() (recording, error) {
 		return recording{io.NopCloser(bytes.NewReader(b)), int64(len(b)), time.Time{}}, nil
-	}})}
+	}})
 }
 
-// AudioReaderAt is the first size bytes of r. A size of 0 is refused, and an r
-// that has less ends the call with an AudioError. name only tells the type.
+// AudioReaderAt is the first size bytes of r. A size below 1 is refused, and an r
+// that has less ends the call with an AudioError. name only says the type.
 func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
-	return Audio{newSecret(audioSource{kind: "io.ReaderAt", nameHint: name, open: func() (recording, error) {
-		if r == nil || size < 0 {
-			return recording{}, fs.ErrInvalid
-		}
+	check := notEmpty(size)
+	if r == nil {
+		check = func() error { return fs.ErrInvalid }
+	}
+	return newAudio(audioSource{kind: "io.ReaderAt", nameHint: name, check: check, open: func() (recording, error) {
 		return recording{io.NopCloser(io.NewSectionReader(r, 0, size)), size, time.Time{}}, nil
-	}})}
+	}})
 }
 
-// AudioReader is audio that can be read only once. The token is renewed first if
-// it is about to expire. Once a byte was sent the call is not repeated, and its
-// error says so. Where r has a method Len() int, as *bytes.Buffer has, the body has
-// a Content-Length; else it is sent in chunks. r is not closed. Its first 16 bytes
-// are read, to tell its type, even by a call that then sends nothing: after an error
-// start again with a reader from the beginning.
+// AudioReader is audio that can be read only once. The first Read comes when the call
+// has a token and a permit to send. The token is renewed first if it is about to
+// expire. Once a byte was sent the call is not repeated, and its error says so. Where
+// r has a method Len() int, as *bytes.Buffer has, the body has a Content-Length; else
+// it is sent in chunks. r is not closed.
+//
+// No Read begins after the call has returned. A Read that is still running then may
+// end later, and what it reads is dropped.
 func AudioReader(name string, r io.Reader) Audio {
-	var used atomic.Bool
-	return Audio{newSecret(audioSource{kind: "io.Reader", nameHint: name, once: true, open: func() (recording, error) {
-		if r == nil {
-			return recording{}, fs.ErrInvalid
+	size := func() int64 {
+		if l, ok := r.(interface{ Len() int }); ok {
+			return int64(l.Len())
 		}
+		return -1
+	}
+	return audioReader(name, r, size)
+}
+
+// AudioReaderSize is an AudioReader of size bytes, such as the body of an HTTP request
+// that has a Content-Length. The upload has a Content-Length then, which some gateways
+// require. A size below 1 is refused. An r that has more or less ends the call with an
+// AudioError.
+func AudioReaderSize(name string, r io.Reader, size int64) Audio {
+	return audioReader(name, r, func() int64 { return max(size, 0) })
+}
+
+func audioReader(name string, r io.Reader, size func() int64) Audio {
+	var used atomic.Bool
+	check := func() error {
+		switch {
+		case r == nil:
+			return fs.ErrInvalid
+		case used.Load():
+			return errUsedReader
+		case size() == 0:
+			return errEmpty
+		}
+		return nil
+	}
+	return newAudio(audioSource{kind: "io.Reader", nameHint: name, once: true, check: check, open: func() (recording, error) {
 		if used.Swap(true) {
 			return recording{}, errUsedReader
 		}
-		size := int64(-1)
-		if l, ok := r.(interface{ Len() int }); ok {
-			size = int64(l.Len())
+		return recording{io.NopCloser(r), size(), time.Time{}}, nil
+	}})
+}
+
+func newAudio(s audioSource) Audio { return Audio{newSecret(s)} }
+
+func notEmpty(size int64) func() error {
+	return func() error {
+		if size < 1 {
+			return errEmpty
 		}
-		return recording{io.NopCloser(r), size, time.Time{}}, nil
-	}})}
+		return nil
+	}
 }
 
 var (
+	errNoAudio    = errors.New("is missing: use AudioFile, AudioFS, AudioBytes, AudioReaderAt or AudioReader")
+	errEmpty      = errors.New("is empty")
 	errNotRegular = errors.New("not a regular file; use AudioReader for pipes and devices")
 	errUsedReader = errors.New("this reader was sent before; give a new AudioReader to each call")
 	errChanged    = errors.New("the file changed while it was being sent")
+	errBadCount   = errors.New("a Read gave a count that cannot be")
+
+	errSourceStalled = errors.New("the source gave no byte within the stall timeout")
 )
 
 // WithContentType sets the media type of the upload, e.g. audio/mpeg, where the
@@ -139,7 +190,7 @@ func (a Audio) with(set func(*audioSource)) Audio {
 	}
 	s := *a.source.get()
 	set(&s)
-	return Audio{newSecret(s)}
+	return newAudio(s)
 }
 
 func (a Audio) String() string {

@@ -2,7 +2,9 @@ package ambient
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"path"
@@ -13,86 +15,114 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/form"
 )
 
-// part looks at the audio and makes the n-th file part of it. warning is about
-// its type.
-func (a Audio) part(field string, n int) (part form.File, warning string, err error) {
-	refused := func(problem string, cause error) (form.File, string, error) {
-		return part, "", &RequestError{Field: field, Problem: fmt.Sprintf("audio %d %s", n, problem), cause: safeError(cause)}
-	}
-	source := a.source.get()
-	if source == nil {
-		return refused("is missing: use AudioFile, AudioFS, AudioBytes, AudioReaderAt or AudioReader", nil)
-	}
-	first, err := source.open()
-	if err != nil {
-		return refused("cannot be opened: "+audioText(err), err)
-	}
-	peeked := bufio.NewReaderSize(first, audiotype.HeadSize)
-	head, err := peeked.Peek(audiotype.HeadSize)
-	if err != nil && err != io.EOF {
-		first.Close()
-		return refused("cannot be read: "+audioText(err), err)
-	}
-	if len(head) == 0 || first.size == 0 {
-		first.Close()
-		return refused("is empty", nil)
-	}
-	part = form.File{Field: field, Size: first.size, Once: source.once}
-	if source.once {
-		part.Open = openOnce(peeked, first)
-	} else {
-		first.Close()
-		part.Open = source.reopen(first)
-	}
-	warning = source.setTypeAndName(&part, head, n)
-	return part, warning, nil
+// An audioPart is an audio source of one call. It is inspected once: the recording
+// that was opened for that is also what the first attempt sends.
+type audioPart struct {
+	source *audioSource
+	first  recording
+	head   []byte // the bytes of first that were read
+	taken  atomic.Bool
 }
 
-// audioText prints what the sources above say of themselves, and other errors
-// in safe words.
-func audioText(err error) string {
-	if err == errNotRegular || err == errUsedReader {
-		return err.Error()
-	}
-	return safeText(err)
-}
-
-// reopen opens the source for an attempt; it must still be what it was when
-// the call began.
-func (s *audioSource) reopen(first recording) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) {
-		again, err := s.open()
-		if err != nil {
-			return nil, err
-		}
-		if again.size != first.size || !again.modified.Equal(first.modified) {
-			again.Close()
-			return nil, errChanged
-		}
-		return again, nil
-	}
-}
-
-// openOnce gives out a source that was looked at.
-func openOnce(r io.Reader, source io.Closer) func() (io.ReadCloser, error) {
-	var used atomic.Bool
-	return func() (io.ReadCloser, error) {
-		if used.Swap(true) {
-			return nil, errUsedReader
-		}
+// Open gives out the recording for an attempt. A source that is opened again must
+// still be what it was at first.
+func (p *audioPart) Open() (io.ReadCloser, error) {
+	switch {
+	case !p.taken.Swap(true):
 		return struct {
 			io.Reader
 			io.Closer
-		}{r, source}, nil
+		}{io.MultiReader(bytes.NewReader(p.head), p.first), p.first}, nil
+	case p.source.once:
+		return nil, errUsedReader
 	}
+	again, err := p.source.open()
+	if err != nil {
+		return nil, err
+	}
+	if again.size != p.first.size || !again.modified.Equal(p.first.modified) {
+		again.Close()
+		return nil, errChanged
+	}
+	return again, nil
+}
+
+// discard closes a recording that no attempt has opened.
+func (p *audioPart) discard() {
+	if p != nil && !p.taken.Swap(true) {
+		p.first.Close()
+	}
+}
+
+// check says early what is known to be wrong without a Read: a file that is missing,
+// an empty slice, a reader that was used before.
+func (a Audio) check() error {
+	s := a.source.get()
+	switch {
+	case s == nil:
+		return errNoAudio
+	case s.check == nil:
+		return nil
+	}
+	return s.check()
+}
+
+// inspect opens the source and reads its first bytes. No Read begins after ctx has
+// ended.
+func (a Audio) inspect(ctx context.Context) (*audioPart, error) {
+	source := a.source.get()
+	first, err := source.open()
+	if err != nil {
+		return nil, err
+	}
+	p := &audioPart{source: source, first: first}
+	p.head, err = readHead(ctx, first)
+	switch {
+	case err == nil && (len(p.head) == 0 || first.size == 0):
+		err = errEmpty
+	case err == nil:
+		err = ctx.Err()
+	}
+	if err != nil {
+		p.discard()
+		return nil, err
+	}
+	return p, nil
+}
+
+// readHead reads as many bytes as tell the type of audio, or all that there are.
+func readHead(ctx context.Context, r io.Reader) ([]byte, error) {
+	head, err := bufio.NewReaderSize(headReader{ctx, r}, audiotype.HeadSize).Peek(audiotype.HeadSize)
+	if err == io.EOF {
+		err = nil
+	}
+	return head, err
+}
+
+// A headReader begins no Read after its context has ended.
+type headReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (h headReader) Read(p []byte) (int, error) {
+	if h.ctx.Err() != nil {
+		return 0, h.ctx.Err()
+	}
+	n, err := h.r.Read(p)
+	if n < 0 || n > len(p) {
+		return 0, errBadCount
+	}
+	return n, err
 }
 
 // setTypeAndName fills in type and name of the upload: those of what the first
 // bytes are, spelled as the caller spells them. It warns where these are of no
 // documented container, or of another than the name or type says.
-func (s *audioSource) setTypeAndName(part *form.File, head []byte, n int) (warning string) {
+func (p *audioPart) setTypeAndName(part *form.File, n int) (warning string) {
+	s := p.source
 	claim, claimed := audiotype.ByName(s.nameHint)
-	format, known := audiotype.Detect(head)
+	format, known := audiotype.Detect(p.head)
 	contradicted := known && claimed && format.Contradicts(claim)
 	switch {
 	case !known:

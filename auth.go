@@ -169,7 +169,7 @@ func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 	form := url.Values{"username": {username}, "password": {password}}
 	var token Token
 	call := s.client.newTokenCall(ctx)
-	call.request.body, call.request.contentType = bytesBody(form.Encode()), "application/x-www-form-urlencoded"
+	call.request.content = inMemory("application/x-www-form-urlencoded", []byte(form.Encode()))
 	call.request.decode = func(r response) (problem string) {
 		token, problem = readToken(r, time.Now())
 		return problem
@@ -195,7 +195,7 @@ func (s *passwordSource) fetchCredentials(ctx context.Context) (username, passwo
 		username, password string
 		err                error
 	}
-	a, hung := callWithContext(ctx, func() (a answer) {
+	a, hung := callWithContext(ctx, s.client, func() (a answer) {
 		a.username, a.password, a.err = s.credentials(ctx)
 		return a
 	})

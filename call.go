@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
+	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 	"github.com/ambient-scribe/ambient-go/internal/throttle"
 )
@@ -39,10 +41,18 @@ type call struct {
 type request struct {
 	*requestSummary
 	url         *url.URL
-	body        exchange.Body // nil for none
-	contentType string
+	content     func() (content, error)         // makes the body, once in a call; nil for none
+	once        bool                            // the body can be read only once
 	decode      func(response) (problem string) // reads a 2xx answer, or says what is wrong with it
 	isTokenCall bool
+}
+
+// A content is the body of a request.
+type content struct {
+	exchange.Body // nil for none
+	contentType   string
+	parts         []form.Size // which errors and reports may show
+	discard       func()      // closes what no attempt has opened; may be nil
 }
 
 // A response is an answer that was read to its end.
@@ -79,6 +89,7 @@ func (c *Client) newCall(ctx context.Context, method, route string, opts []CallO
 
 // run makes the call.
 func (c *call) run() error {
+	defer c.discard()
 	err := c.ensureFreshToken()
 	if err == nil {
 		err = c.repeat()
@@ -102,6 +113,9 @@ func (c *call) try(req *http.Request) error {
 	delete(req.Header, "Cookie") // the jar adds them for each try
 	for {
 		token, err := c.authorize()
+		if err == nil {
+			err = c.prepare()
+		}
 		if err != nil {
 			return c.unsent(err)
 		}
@@ -154,28 +168,48 @@ func (c *Client) urlOf(path string) *url.URL {
 	return &u
 }
 
-// callWithContext calls a function that the caller gave. The function may hang, so
-// it is left behind when ctx ends.
-func callWithContext[T any](ctx context.Context, f func() T) (T, error) {
+// callWithContext calls a function that the caller gave. A panic of the function
+// surfaces here. The function may hang, so it is left behind when ctx ends. What it
+// returns after that is dropped, and a panic is reported to the observers.
+func callWithContext[T any](ctx context.Context, c *Client, f func() T) (T, error) {
 	var v T
 	failed := errGoexit
+	var panicked any
+	var settled atomic.Bool // the function has ended, or was left behind
 	ended := make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer func() {
+			panicked = recover()
+			if settled.Swap(true) {
+				c.reportLatePanic(panicked)
+			}
+			close(ended)
+		}()
 		v = f()
 		failed = nil
 	}()
 	select {
 	case <-ended:
-		return v, failed
 	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
+		if !settled.Swap(true) {
+			var none T
+			return none, ctx.Err()
+		}
+		<-ended
 	}
+	if panicked != nil {
+		panic(panicked)
+	}
+	return v, failed
 }
 
 // errGoexit is met where a test's function fails the test with t.FailNow.
 var errGoexit = errors.New("a function of the caller ended its goroutine")
+
+// inMemory is the content of a request whose body is in memory.
+func inMemory(contentType string, b []byte, parts ...form.Size) func() (content, error) {
+	return func() (content, error) { return content{bytesBody(b), contentType, parts, nil}, nil }
+}
 
 // bytesBody is a request body in memory.
 type bytesBody []byte

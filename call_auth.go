@@ -55,7 +55,7 @@ func (c *call) replaceToken(refused Token) bool {
 // cannot be repeated.
 func (c *call) ensureFreshToken() error {
 	s, ok := c.client.tokens.(*passwordSource)
-	if !ok || c.request.body == nil || !c.request.body.Once() {
+	if !ok || !c.request.once {
 		return nil
 	}
 	if err := s.ensureFresh(c.ctx); err != nil {

@@ -16,7 +16,7 @@ const (
 	retry                            // try again after a backoff
 	refreshToken                     // attempt again with another token
 	awaitReset                       // attempt again when the rate limit allows it
-	retryWithoutExpect               // attempt again without Expect: 100-continue
+	retryWithoutExpect               // attempt again without Expect: 100-continue, if it was sent
 )
 
 const cannotReplay = "not repeated: the audio cannot be read twice"
@@ -47,9 +47,7 @@ func classifyStatus(r *request, submits SubmitRetry, report *exchange.Report) ac
 	case http.StatusTooManyRequests:
 		return awaitReset
 	case http.StatusExpectationFailed:
-		if r.announced() {
-			return retryWithoutExpect
-		}
+		return retryWithoutExpect
 	default:
 		if retriedStatus(report.Status) && !(submits == RetrySafe && mayHaveCreated(r, report)) {
 			return retry
@@ -91,7 +89,7 @@ func permanent(err error) bool {
 
 // replayable reports whether the request can be sent again.
 func replayable(r *request, report *exchange.Report) bool {
-	return r.body == nil || !r.body.Once() || report.BytesSent == 0
+	return !r.once || report.BytesSent == 0
 }
 
 // mayHaveCreated reports whether the service may have created what an attempt of a

@@ -111,15 +111,15 @@ func (i CallInfo) PossibleDuplicate() bool {
 // A requestSummary is the part of a request that errors and reports may show.
 type requestSummary struct {
 	method, route string
-	ids           []int64     // of the call, which may be printed
-	parts         []form.Size // of the body
-	submit        bool        // the method is not idempotent: a repeat may create a second job
+	ids           []int64 // of the call, which may be printed
+	submit        bool    // the method is not idempotent: a repeat may create a second job
 }
 
 // A history is what happened to a call. It only grows. Each error of the call keeps
 // a snapshot.
 type history struct {
 	*requestSummary
+	parts      []form.Size // of the body, once that is known
 	attempts   []Attempt
 	attemptBuf [1]Attempt // most calls need no more
 	ending
@@ -140,7 +140,7 @@ func (h *history) add(a Attempt) {
 
 // snapshot copies the history as it is now, with the reason why the call ends.
 func (h *history) snapshot(e ending) *history {
-	return &history{requestSummary: h.requestSummary, attempts: slices.Clip(h.attempts), ending: e}
+	return &history{requestSummary: h.requestSummary, parts: h.parts, attempts: slices.Clip(h.attempts), ending: e}
 }
 
 func (h *history) endsAtDeadline() bool { return h != nil && h.pastDeadline }

@@ -11,7 +11,32 @@ import (
 
 // callSend is what a call remembers of how to send.
 type callSend struct {
+	content
+	prepared bool
+	expects  bool // the last attempt asked the server before it sent the body
 	noExpect bool // the server does not know Expect: 100-continue
+}
+
+// prepare makes the body. It comes after the permit, so that a call which sends
+// nothing leaves an audio reader untouched.
+func (c *call) prepare() error {
+	if c.send.prepared || c.request.content == nil {
+		return nil
+	}
+	content, err := c.request.content()
+	if err != nil {
+		return err
+	}
+	c.send.content, c.send.prepared = content, true
+	c.history.parts = content.parts
+	return nil
+}
+
+// discard closes what was opened and never sent.
+func (c *call) discard() {
+	if c.send.content.discard != nil {
+		c.send.content.discard()
+	}
 }
 
 // exchange puts one request on the wire. Its header is a new one for each attempt.
@@ -25,38 +50,33 @@ func (c *call) exchange(req *http.Request, token Token, cookies []string) exchan
 	if cookies != nil {
 		header["Cookie"] = []string{strings.Join(slices.Concat(own["Cookie"], cookies), "; ")} // RFC 6265, section 5.4
 	}
-	if c.request.body != nil {
-		header["Content-Type"] = []string{c.request.contentType}
-		if c.request.announced() && !c.send.noExpect {
+	body := c.send.Body
+	if body != nil {
+		header["Content-Type"] = []string{c.send.contentType}
+		if c.send.expects = !c.send.noExpect && (body.Once() || body.Len() > expectFrom); c.send.expects {
 			header["Expect"] = []string{"100-continue"}
 		}
 	}
 	bounds := c.client.bounds
 	bounds.WholeOnce = c.request.submit && c.policy.Submits == RetrySafe
-	return exchange.Send(c.ctx, c.client.transport, req, header, c.request.body, bounds, c.progressFunc())
+	return exchange.Send(c.ctx, c.client.transport, req, header, body, bounds, c.progressFunc())
 }
 
 // expectFrom is the size from which a body is announced with Expect: 100-continue
 // (RFC 9110, section 10.1.1), so that a refusal costs no upload.
 const expectFrom = 1 << 20
 
-// announced reports whether the server is asked before the body is sent.
-func (r *request) announced() bool {
-	return r.body != nil && (r.body.Once() || r.body.Len() > expectFrom)
-}
-
-// dropExpect leaves Expect out from now on, once in a call.
+// dropExpect leaves Expect out from now on, where the last attempt had it.
 func (c *call) dropExpect() bool {
-	dropped := !c.send.noExpect
 	c.send.noExpect = true
-	return dropped
+	return c.send.expects
 }
 
 // progressFunc adapts WithProgress to what an exchange reports.
 func (c *call) progressFunc() func(int64) {
-	if c.options.progress == nil || c.request.body == nil {
+	if c.options.progress == nil || c.send.Body == nil {
 		return nil
 	}
-	total := c.request.body.Len()
+	total := c.send.Len()
 	return func(sent int64) { c.options.progress(sent, total) }
 }

@@ -146,8 +146,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 		if err != nil {
 			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: safeError(err)}
 		}
-		call.request.body, call.request.contentType = bytesBody(b), "application/json"
-		call.request.parts = []form.Size{{Name: "JSON", Bytes: int64(len(b))}}
+		call.request.content = inMemory("application/json", b, form.Size{Name: "JSON", Bytes: int64(len(b))})
 	}
 	call.request.decode = func(r response) string {
 		if out != nil && len(bytes.TrimSpace(r.body)) > 0 && json.Unmarshal(r.body, out) != nil {

@@ -20,6 +20,7 @@ const (
 	EventPoll              EventKind = "poll"               // a job was looked at: ID, Status, Number, Wait until the next time, Err
 	EventUnknownStatus     EventKind = "unknown_status"     // a job is in a state this SDK does not know: ID, Status
 	EventAudioFormat       EventKind = "audio_format"       // audio is not what the API documents, or what it claims to be: Note
+	EventLatePanic         EventKind = "late_panic"         // a function of the caller panicked after its call had returned: Note
 	EventPossibleDuplicate EventKind = "possible_duplicate" // a submit succeeded after an attempt that may have been taken too: Number
 )
 
@@ -69,6 +70,14 @@ func (c *Client) emit(e Event) {
 	}
 }
 
+// reportLatePanic reports a panic that no call can surface any more. The value may hold
+// anything, so it is not shown.
+func (c *Client) reportLatePanic(v any) {
+	if v != nil {
+		c.emit(Event{Kind: EventLatePanic, Note: "a function of the caller panicked after its call had returned"})
+	}
+}
+
 func (c *call) emit(e Event) {
 	if len(c.client.observers) == 0 {
 		return
@@ -77,7 +86,7 @@ func (c *call) emit(e Event) {
 	c.client.emit(e)
 }
 
-// logTo returns an observer that logs: what a caller must look into at Warn,
+// slogObserver returns an observer that logs: what a caller must look into at Warn,
 // what explains a slow call at Info, the rest at Debug.
 func slogObserver(l *slog.Logger) func(Event) {
 	return func(e Event) {
@@ -91,7 +100,7 @@ func slogObserver(l *slog.Logger) func(Event) {
 
 func levelOf(e Event) slog.Level {
 	switch e.Kind {
-	case EventPossibleDuplicate, EventUnknownStatus, EventAudioFormat:
+	case EventPossibleDuplicate, EventUnknownStatus, EventAudioFormat, EventLatePanic:
 		return slog.LevelWarn
 	case EventToken:
 		if e.Err != nil {

@@ -114,7 +114,7 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 		u.form.Field("transcripts", t)
 	}
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
-	u.audio("audio_files", r.Audio...)
+	u.recordings("audio_files", r.Audio...)
 	return submitScribe(ctx, u, 0)
 }
 
@@ -129,7 +129,7 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 		return nil, invalid("audio_files", "at least one is required")
 	}
 	u := s.client.newUpload(ctx, "/scribe/"+strconv.FormatInt(id, 10)+"/regenerate/audio", opts, id)
-	u.audio("audio_files", audio...)
+	u.recordings("audio_files", audio...)
 	return submitScribe(ctx, u, id)
 }
 

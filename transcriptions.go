@@ -105,7 +105,7 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	}
 	u := s.client.newUpload(ctx, "/transcribe", opts)
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
-	u.audio("audio_file", r.Audio)
+	u.recordings("audio_file", r.Audio)
 	var sub TranscriptionSubmission
 	var err error
 	if sub.Call, err = u.submit(sub.accept); err != nil {

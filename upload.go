@@ -14,10 +14,11 @@ import (
 // An upload is the multipart form of a submit in the making. It keeps the first
 // thing that is wrong with the request until the end.
 type upload struct {
-	call *call
-	form *form.Builder
-	n    int // audio so far
-	err  error
+	call  *call
+	form  *form.Builder
+	field string // of the audio
+	audio []Audio
+	err   error
 }
 
 // newUpload begins a submit. ids are those that errors may show.
@@ -27,46 +28,93 @@ func (c *Client) newUpload(ctx context.Context, route string, opts []CallOption,
 	return &upload{call: call, form: form.NewBuilder()}
 }
 
-// audio adds the recordings, after all else: a reader of which some bytes were read
-// cannot be given to another call.
-func (u *upload) audio(field string, audio ...Audio) {
-	if u.err != nil {
-		return
-	}
-	for _, a := range audio {
-		u.n++
-		part, warning, err := u.inspect(field, a)
-		if err != nil {
-			u.err = err
-			return
+// recordings adds the audio. Nothing of it is read before the call has a token and a
+// permit to send.
+func (u *upload) recordings(field string, audio ...Audio) {
+	u.field, u.audio = field, audio
+	for i, a := range audio {
+		if s := a.source.get(); s != nil && s.once {
+			u.call.request.once = true
 		}
-		if warning != "" {
-			u.call.emit(Event{Kind: EventAudioFormat, Note: warning})
+		if err := a.check(); err != nil && u.err == nil {
+			u.err = u.refused(i, err)
 		}
-		u.form.File(part)
 	}
 }
 
-// inspect makes the audio a part. Its first bytes are read, for which a source may
-// block for ever: the call ends with its context, the goroutine with the Read.
-func (u *upload) inspect(field string, a Audio) (part form.File, warning string, err error) {
-	type found struct {
-		part    form.File
-		warning string
-		err     error
+// content inspects the audio and builds the form.
+func (u *upload) content() (content, error) {
+	parts := make([]*audioPart, 0, len(u.audio))
+	discard := func() {
+		for _, p := range parts {
+			p.discard()
+		}
 	}
-	n := u.n
-	f, err := callWithContext(u.call.ctx, func() (f found) {
-		f.part, f.warning, f.err = a.part(field, n)
-		return f
+	for i, a := range u.audio {
+		p, err := u.inspect(i, a)
+		if err != nil {
+			discard()
+			return content{}, err
+		}
+		parts = append(parts, p)
+		file := form.File{Field: u.field, Size: p.first.size, Once: p.source.once, Open: p.Open}
+		if warning := p.setTypeAndName(&file, i+1); warning != "" {
+			u.call.emit(Event{Kind: EventAudioFormat, Note: warning})
+		}
+		u.form.File(file)
+	}
+	f := u.form.Build()
+	return content{f, f.ContentType(), f.Parts(), discard}, nil
+}
+
+// inspect opens a recording and reads its first bytes. A source that gives none for
+// the stall timeout ends the call, and so does its context. The Read that hangs is
+// left behind.
+func (u *upload) inspect(i int, a Audio) (*audioPart, error) {
+	c := u.call
+	ctx, cancel := c.ctx, context.CancelFunc(func() {})
+	if stall := c.client.bounds.Stall; stall > 0 {
+		ctx, cancel = context.WithTimeoutCause(c.ctx, stall, errSourceStalled)
+	}
+	defer cancel()
+	type result struct {
+		part *audioPart
+		err  error
+	}
+	r, err := callWithContext(ctx, c.client, func() result {
+		part, err := a.inspect(ctx)
+		return result{part, err}
 	})
 	switch {
-	case err == nil:
-		return f.part, f.warning, f.err
-	case u.call.ctx.Err() != nil:
-		return part, "", u.call.interrupted()
+	case c.ctx.Err() != nil:
+		r.part.discard()
+		return nil, c.interrupted()
+	case ctx.Err() != nil:
+		r.part.discard()
+		return nil, &AudioError{Part: i, history: c.history.snapshot(ending{}), cause: errSourceStalled}
+	case err != nil:
+		return nil, u.refused(i, err)
+	case r.err != nil:
+		return nil, u.refused(i, r.err)
 	}
-	return part, "", &RequestError{Field: field, Problem: "the audio cannot be read: " + err.Error(), cause: err}
+	return r.part, nil
+}
+
+// refused is the error of a recording that cannot be sent.
+func (u *upload) refused(i int, err error) error {
+	problem := "cannot be read: " + audioText(err)
+	if err == errNoAudio || err == errEmpty {
+		problem = err.Error()
+	}
+	return &RequestError{Field: u.field, Problem: fmt.Sprintf("audio %d %s", i+1, problem), cause: safeError(err)}
+}
+
+// audioText prints what this package says of a source, and other errors in safe words.
+func audioText(err error) string {
+	if err == errNotRegular || err == errUsedReader || err == errBadCount {
+		return err.Error()
+	}
+	return safeText(err)
 }
 
 // patient adds the fields that say whose visit it was.
@@ -100,8 +148,8 @@ func (u *upload) submit(decode func(body []byte) (problem string)) (CallInfo, er
 	if u.err != nil {
 		return CallInfo{}, u.err
 	}
-	c, f := u.call, u.form.Build()
-	c.request.body, c.request.contentType, c.request.parts = f, f.ContentType(), f.Parts()
+	c := u.call
+	c.request.content = u.content
 	c.request.decode = func(r response) string { return decode(r.body) }
 	if err := c.run(); err != nil {
 		return CallInfo{}, err
