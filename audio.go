@@ -44,18 +44,7 @@ type recording struct {
 // AudioFile is audio in a file. Each attempt opens the file. A file that changes
 // while it is sent ends the call with an AudioError.
 func AudioFile(path string) Audio {
-	check := func() error { // a pipe would block in open
-		info, err := os.Stat(path)
-		switch {
-		case err != nil:
-			return err
-		case !info.Mode().IsRegular():
-			return errNotRegular
-		case info.Size() == 0:
-			return errEmpty
-		}
-		return nil
-	}
+	check := func() error { return checkFile(os.Stat(path)) } // a pipe would block in open
 	return newAudio(audioSource{kind: "file", nameHint: path, path: path, check: check, open: func() (recording, error) {
 		if err := check(); err != nil {
 			return recording{}, err
@@ -70,10 +59,16 @@ func AudioFile(path string) Audio {
 
 // AudioFS is audio in a file of fsys. Each attempt opens the file once.
 func AudioFS(fsys fs.FS, name string) Audio {
-	return newAudio(audioSource{kind: "fs.FS file", nameHint: name, open: func() (recording, error) {
+	check := func() error {
 		if fsys == nil {
-			return recording{}, fs.ErrInvalid
+			return fs.ErrInvalid
 		}
+		if s, ok := fsys.(fs.StatFS); ok { // fs.Stat would open the file
+			return checkFile(s.Stat(name))
+		}
+		return nil
+	}
+	return newAudio(audioSource{kind: "fs.FS file", nameHint: name, check: check, open: func() (recording, error) {
 		f, err := fsys.Open(name)
 		if err != nil {
 			return recording{}, err
@@ -94,7 +89,7 @@ func AudioBytes(name string, b []byte) Audio {
 // that has less ends the call with an AudioError. name only says the type.
 func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
 	check := notEmpty(size)
-	if r == nil {
+	if r == nil || size < 0 {
 		check = func() error { return fs.ErrInvalid }
 	}
 	return newAudio(audioSource{kind: "io.ReaderAt", nameHint: name, check: check, open: func() (recording, error) {
@@ -147,6 +142,19 @@ func audioReader(name string, r io.Reader, size func() int64) Audio {
 		}
 		return recording{io.NopCloser(r), size(), time.Time{}}, nil
 	}})
+}
+
+// checkFile says what is wrong with a file before it is opened.
+func checkFile(info fs.FileInfo, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return errNotRegular
+	case info.Size() == 0:
+		return errEmpty
+	}
+	return nil
 }
 
 func newAudio(s audioSource) Audio { return Audio{newSecret(s)} }

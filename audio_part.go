@@ -68,15 +68,15 @@ func (a Audio) check() error {
 }
 
 // inspect opens the source and reads its first bytes. No Read begins after ctx has
-// ended.
-func (a Audio) inspect(ctx context.Context) (*audioPart, error) {
+// ended. progress is called after each Read that brought something.
+func (a Audio) inspect(ctx context.Context, progress func()) (*audioPart, error) {
 	source := a.source.get()
 	first, err := source.open()
 	if err != nil {
 		return nil, err
 	}
 	p := &audioPart{source: source, first: first}
-	p.head, err = readHead(ctx, first)
+	p.head, err = readHead(headReader{ctx, first, progress})
 	switch {
 	case err == nil && (len(p.head) == 0 || first.size == 0):
 		err = errEmpty
@@ -91,8 +91,8 @@ func (a Audio) inspect(ctx context.Context) (*audioPart, error) {
 }
 
 // readHead reads as many bytes as tell the type of audio, or all that there are.
-func readHead(ctx context.Context, r io.Reader) ([]byte, error) {
-	head, err := bufio.NewReaderSize(headReader{ctx, r}, audiotype.HeadSize).Peek(audiotype.HeadSize)
+func readHead(r headReader) ([]byte, error) {
+	head, err := bufio.NewReaderSize(r, audiotype.HeadSize).Peek(audiotype.HeadSize)
 	if err == io.EOF {
 		err = nil
 	}
@@ -101,8 +101,9 @@ func readHead(ctx context.Context, r io.Reader) ([]byte, error) {
 
 // A headReader begins no Read after its context has ended.
 type headReader struct {
-	ctx context.Context
-	r   io.Reader
+	ctx      context.Context
+	r        io.Reader
+	progress func()
 }
 
 func (h headReader) Read(p []byte) (int, error) {
@@ -112,6 +113,9 @@ func (h headReader) Read(p []byte) (int, error) {
 	n, err := h.r.Read(p)
 	if n < 0 || n > len(p) {
 		return 0, errBadCount
+	}
+	if n > 0 {
+		h.progress()
 	}
 	return n, err
 }

@@ -67,22 +67,25 @@ func (u *upload) content() (content, error) {
 	return content{f, f.ContentType(), f.Parts(), discard}, nil
 }
 
-// inspect opens a recording and reads its first bytes. A source that gives none for
-// the stall timeout ends the call, and so does its context. The Read that hangs is
-// left behind.
+// inspect opens a recording and reads its first bytes. A source that gives no byte for
+// the stall timeout ends the call, and so does the context of the call. The Read that
+// hangs is left behind.
 func (u *upload) inspect(i int, a Audio) (*audioPart, error) {
 	c := u.call
-	ctx, cancel := c.ctx, context.CancelFunc(func() {})
-	if stall := c.client.bounds.Stall; stall > 0 {
-		ctx, cancel = context.WithTimeoutCause(c.ctx, stall, errSourceStalled)
-	}
+	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
+	progress := func() {}
+	if stall := c.client.bounds.Stall; stall > 0 {
+		watchdog := time.AfterFunc(stall, cancel)
+		defer watchdog.Stop()
+		progress = func() { watchdog.Reset(stall) }
+	}
 	type result struct {
 		part *audioPart
 		err  error
 	}
 	r, err := callWithContext(ctx, c.client, func() result {
-		part, err := a.inspect(ctx)
+		part, err := a.inspect(ctx, progress)
 		return result{part, err}
 	})
 	switch {

@@ -135,7 +135,7 @@ func TestAudioThatEndsItsGoroutine(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		_, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), ambient.AudioReader("visit.mp3", exitingReader{}))
 		assert.True(t, harness.IsA[*ambient.RequestError](err), "%v", err)
-		srv.AssertCount(t, "*", 0)
+		srv.AssertCount(t, harness.SubmitRoute, 0)
 	})
 }
 

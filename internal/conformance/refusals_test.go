@@ -140,7 +140,8 @@ func TestBadRequests(t *testing.T) {
 			harness.TellsNothing(t, err)
 		})
 	}
-	srv.AssertCount(t, "*", 0)
+	srv.AssertCount(t, harness.SubmitRoute, 0)
+	srv.AssertCount(t, "POST /scribe", 0)
 }
 
 // submitElsewhere sends audio to a server of its own.
