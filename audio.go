@@ -7,18 +7,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
 )
 
-// Audio is a recording to upload: a recipe that is opened when it is sent, and
-// again for each further attempt. mp3, mp4, mpeg, mpga, m4a, wav and webm are
-// documented; other formats are sent too, and reported with an EventAudioFormat. A
-// source that is missing or empty is a *RequestError of the call that would send it.
-// It prints as its kind only; a file or bytes marshal to JSON and back, so that a
-// request can be queued.
+// Audio is a recording to upload. It is opened for each attempt that sends it. A call
+// with a missing or empty source returns a *RequestError.
+//
+// The API documents mp3, mp4, mpeg, mpga, m4a, wav and webm. Other formats are sent
+// too, with an EventAudioFormat. An Audio prints as its kind only. AudioFile and
+// AudioBytes marshal to JSON and back, so that a program can queue requests.
 type Audio struct{ source secret[audioSource] }
 
 type audioSource struct {
@@ -26,15 +25,15 @@ type audioSource struct {
 	check       func() error // what is known to be wrong before it is opened; may be nil
 	open        func() (recording, error)
 	once        bool
-	contentType string // set by the caller; empty = recognised
-	uploadName  string // set by the caller; empty = neutral
-	nameHint    string // the name that the caller's audio goes by
+	contentType string // set by the caller; if empty, that of the recognised type
+	uploadName  string // set by the caller; if empty, a neutral name
+	nameHint    string // the name or path of the source, for its type
 	path        string // of an AudioFile
 	data        []byte // of AudioBytes
 }
 
-// A recording is one opened audio source. size is -1 when unknown; modified is
-// zero where there is no such time.
+// A recording is an open audio source. size is -1 if it is unknown, and modified is
+// zero if the source has no such time.
 type recording struct {
 	io.ReadCloser
 	size     int64
@@ -179,15 +178,15 @@ var (
 	errSourceStalled = errors.New("the source gave no byte within the stall timeout")
 )
 
-// WithContentType sets the media type of the upload, e.g. audio/mpeg, where the
-// one recognised by the first bytes is not right. Empty is that one.
+// WithContentType returns a copy of a with the media type mime, such as audio/mpeg. If
+// mime is empty, the media type follows from the first bytes.
 func (a Audio) WithContentType(mime string) Audio {
 	return a.with(func(s *audioSource) { s.contentType = mime })
 }
 
-// WithUploadName sets the file name that the API is told. The default is
-// neutral, e.g. audio-1.mp3, since names of recordings often hold those of
-// patients; empty is that one. Directories are left out.
+// WithUploadName returns a copy of a whose file name in the request is the last element
+// of name. If name is empty, the file name is neutral, such as audio-1.mp3, since the
+// names of recordings often contain those of patients.
 func (a Audio) WithUploadName(name string) Audio {
 	return a.with(func(s *audioSource) { s.uploadName = name })
 }
@@ -208,11 +207,8 @@ func (a Audio) String() string {
 	return "Audio(none)"
 }
 
-func (a Audio) Format(s fmt.State, verb rune) { formatText(s, verb, a.String()) }
-func (a Audio) LogValue() slog.Value          { return slog.StringValue(a.String()) }
-
-// openedFile describes an open file and watches it: when its end is read it
-// must have the size and time of modification that it was opened with.
+// openedFile returns the recording in an open file. At the end, the file must still have
+// the size and time of modification that it has now.
 func openedFile(f fs.File) (recording, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -240,7 +236,7 @@ func (f *watchedFile) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// queuedAudio is the JSON form of the sources that can have one.
+// queuedAudio is the JSON form of AudioFile and AudioBytes.
 type queuedAudio struct {
 	Path        string `json:"path,omitempty"`
 	Name        string `json:"name,omitempty"`
@@ -249,8 +245,8 @@ type queuedAudio struct {
 	UploadName  string `json:"upload_name,omitempty"`
 }
 
-// MarshalJSON writes an AudioFile as its path and AudioBytes as their content.
-// Other sources cannot be marshalled.
+// MarshalJSON returns the path of an AudioFile or the content of AudioBytes. Other
+// sources are an error.
 func (a Audio) MarshalJSON() ([]byte, error) {
 	s := a.source.get()
 	switch {
@@ -266,7 +262,7 @@ func (a Audio) MarshalJSON() ([]byte, error) {
 	return json.Marshal(q)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (a *Audio) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		*a = Audio{}

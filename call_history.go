@@ -3,7 +3,6 @@ package ambient
 import (
 	"cmp"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -90,10 +89,6 @@ func (c *call) info() CallInfo {
 func (i CallInfo) String() string {
 	return fmt.Sprintf("CallInfo(%d attempts, request id %s)", len(i.Attempts), cmp.Or(redact.ID(i.RequestID), "none"))
 }
-
-func (i CallInfo) Format(s fmt.State, verb rune) { formatText(s, verb, i.String()) }
-func (i CallInfo) MarshalText() ([]byte, error)  { return []byte(i.String()), nil }
-func (i CallInfo) LogValue() slog.Value          { return slog.StringValue(i.String()) }
 
 // PossibleDuplicate reports of a submit that succeeded whether the service may
 // have taken it more than once: an attempt before the last, or one that the

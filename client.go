@@ -22,7 +22,7 @@ import (
 // DefaultBaseURL is where the vendor serves the API.
 const DefaultBaseURL = "https://rcm-api.athelas.com/v1/ambient/api"
 
-// Version is the version of this SDK, as the User-Agent header names it.
+// Version is the version of this SDK. The User-Agent header has it.
 const Version = "0.1.0"
 
 var userAgent = "ambient-go/" + Version + " (" + runtime.Version() + ")"
@@ -30,18 +30,18 @@ var userAgent = "ambient-go/" + Version + " (" + runtime.Version() + ")"
 const (
 	keptErrorBody  = 256 << 10 // bytes of an error's body that are read, decoded and kept
 	maxSuccessBody = 64 << 20  // bytes of an answer; a three-hour transcript has 0.2 MB
-	idlePerHost    = 128       // idle connections kept, where net/http's default of 2 makes a busy client reconnect all the time
+	idlePerHost    = 128       // idle connections kept; with 2, the default of net/http, a busy client reconnects all the time
 )
 
-// Client calls the Ambient AI Scribe API. It is safe for concurrent use, and
-// should be shared: the token, the rate limit and the retry quota are known
-// per Client. Make one with NewClient.
+// Client calls the Ambient AI Scribe API. It is safe for concurrent use. Share one
+// Client, since its calls share a token, the rate limit and the retry quota. Make it
+// with NewClient.
 type Client struct {
 	Transcriptions *TranscriptionsService // recordings to transcripts
 	Scribes        *ScribesService        // recordings or transcripts to notes
 
 	base          *url.URL
-	http          http.Client // the caller's, of which Transport, Jar and Timeout are used
+	http          http.Client // only Transport, Jar and Timeout are used
 	transport     http.RoundTripper
 	header        secret[http.Header] // may hold a key for a gateway
 	bounds        exchange.Bounds
@@ -54,11 +54,12 @@ type Client struct {
 	observers     []func(Event)
 }
 
-// NewClient returns a client. What no option sets is read from the environment:
-// AMBIENT_USERNAME, AMBIENT_PASSWORD and AMBIENT_BASE_URL, where an empty variable
-// is none. Nothing is sent yet; see Authenticate. The error joins a *RequestError
-// for each option that is wrong, and one with the Field "credentials" if there
-// are none.
+// NewClient returns a client. It sends nothing. Without an option for them, it reads
+// the credentials from AMBIENT_USERNAME and AMBIENT_PASSWORD, and the base URL from
+// AMBIENT_BASE_URL or else takes DefaultBaseURL. An empty variable counts as unset.
+//
+// The error joins a *RequestError for each option that is wrong. Without credentials
+// there is one with the Field "credentials".
 func NewClient(opts ...Option) (*Client, error) {
 	c := &Client{
 		header: newSecret(http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}),
@@ -78,7 +79,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// fromEnvironment fills in what no option has set.
+// fromEnvironment sets the credentials and base URL that no option has set.
 func (c *Client) fromEnvironment() error {
 	var badBase, badCredentials error
 	if c.base == nil {
@@ -95,11 +96,11 @@ func (c *Client) fromEnvironment() error {
 	return errors.Join(badBase, badCredentials)
 }
 
-// defaultTransport is net/http's with enough idle connections for a busy
+// defaultTransport is that of net/http, with enough idle connections for a busy
 // client.
 func defaultTransport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok { // the program has replaced it, and meant it
+	if !ok { // the program has replaced it on purpose
 		return http.DefaultTransport
 	}
 	t = t.Clone()
@@ -107,29 +108,29 @@ func defaultTransport() http.RoundTripper {
 	return t
 }
 
-// Authenticate fetches a token now, unless there is one that has not expired: a
-// check of the credentials at start-up. With WithToken there is nothing to fetch and
-// nothing is checked. A *UnauthorizedError says that user name or password are wrong,
-// that the account is inactive, or that API access is not enabled for it; other
-// errors are those of any call.
+// Authenticate fetches a token, unless the client has one that is still valid. Call it
+// at start-up to check the credentials. With WithToken it fetches and checks nothing. A
+// *UnauthorizedError means that the user name or password is wrong, or that the account
+// is inactive or has no API access. Other errors are those of any call.
 func (c *Client) Authenticate(ctx context.Context) error {
 	_, err := c.newCall(ctx, http.MethodPost, tokenRoute, nil).token()
 	return err
 }
 
-// CloseIdleConnections closes the connections that no call uses at the moment.
+// CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() {
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
 
-// Do calls an endpoint that this SDK has no method for. path begins with a slash,
-// is below the base URL and may have a query. body, unless nil, is sent as
-// JSON; the answer is decoded into out, unless that is nil or the answer is
-// empty. All policies apply: methods other than GET, HEAD, OPTIONS, PUT and
-// DELETE are treated as submits, whose PossibleDuplicate is that of WithCallInfo.
-// Errors and events show path with words masked that could be patient data.
+// Do calls an endpoint that has no method in this SDK. path begins with a slash, is
+// relative to the base URL and may have a query. If body is not nil, it is sent as JSON.
+// If out is not nil and the answer is not empty, the answer is decoded into out.
+//
+// All policies apply. A method other than GET, HEAD, OPTIONS, PUT and DELETE is a
+// submit, and WithCallInfo has its PossibleDuplicate. Errors and events mask the words
+// of path that could be patient data.
 func (c *Client) Do(ctx context.Context, method, path string, body, out any, opts ...CallOption) error {
 	u, err := url.Parse(path)
 	switch {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -46,10 +45,7 @@ type FieldError struct {
 	Type    string // e.g. value_error.missing
 }
 
-func (e FieldError) String() string                { return redact.Text(e.Path + ": " + e.Message) }
-func (e FieldError) Format(s fmt.State, verb rune) { formatText(s, verb, e.String()) }
-func (e FieldError) MarshalText() ([]byte, error)  { return []byte(e.String()), nil }
-func (e FieldError) LogValue() slog.Value          { return slog.StringValue(e.String()) }
+func (e FieldError) String() string { return redact.Text(e.Path + ": " + e.Message) }
 
 // Body returns the answer's body, of which 256 KiB are kept. It may repeat
 // patient data.
@@ -90,9 +86,7 @@ func (e *APIError) Unwrap() error {
 	return context.DeadlineExceeded
 }
 
-// Format and MarshalText have value receivers, so that a copy prints as safely.
-func (e APIError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e APIError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+// asError returns e, or a nil error for nil.
 func (e *APIError) asError() error {
 	if e == nil {
 		return nil
@@ -144,11 +138,11 @@ func requestID(h http.Header) string {
 	return ""
 }
 
-// Retryable reports whether the same call may succeed when it is made again
-// later: after a status of 408, 425, 429, 500, 502, 503 or 504, after a
-// NetworkError and after a deadline, but not after a cancellation. It says
-// nothing of whether a submit was taken: ask MaybeSubmitted before repeating one.
-// Of a WaitError it means that Wait may succeed; SubmitAndWait would submit again.
+// Retryable reports whether the same call may succeed later. It is true after a 429,
+// after every other status for which reads are repeated (see the package
+// documentation), after a NetworkError and after a deadline. It is false after a
+// cancellation. Before you repeat a submit, ask MaybeSubmitted too. If Retryable is true
+// of a WaitError, call Wait, since SubmitAndWait would submit again.
 func Retryable(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -35,16 +35,11 @@ func (e *interruptedError) Unwrap() []error {
 	return []error{safeError(e.by), e.last}
 }
 
-func (e *interruptedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *interruptedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-
 // A contextEnd is a context's error together with its cause.
 type contextEnd struct{ err, cause error }
 
-func (e *contextEnd) Error() string                 { return safeerr.Text(e.err) }
-func (e *contextEnd) Unwrap() []error               { return []error{safeError(e.err), safeError(e.cause)} }
-func (e *contextEnd) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *contextEnd) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
+func (e *contextEnd) Error() string   { return safeerr.Text(e.err) }
+func (e *contextEnd) Unwrap() []error { return []error{safeError(e.err), safeError(e.cause)} }
 
 // contextError is the context's error, joined with its cause where that is another.
 func contextError(ctx context.Context) error {

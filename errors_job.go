@@ -20,9 +20,6 @@ func (e *TranscriptionFailedError) Error() string {
 	return jobText("transcription", e.Transcription.ID, "failed", string(e.Transcription.Status))
 }
 
-func (e *TranscriptionFailedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *TranscriptionFailedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-
 // TranscriptionIncompleteError is a transcription that ended in STT_INCOMPLETE:
 // Transcription.RawText is a part of the transcript.
 type TranscriptionIncompleteError struct {
@@ -37,9 +34,6 @@ func (e *TranscriptionIncompleteError) Error() string {
 	return jobText("transcription", e.Transcription.ID, "ended with a partial transcript", string(e.Transcription.Status))
 }
 
-func (e *TranscriptionIncompleteError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *TranscriptionIncompleteError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-
 // ScribeFailedError is a scribe that ended in FAILED. Its last answer is in Scribe.
 type ScribeFailedError struct {
 	Scribe *Scribe `json:"-"`
@@ -52,9 +46,6 @@ func (e *ScribeFailedError) Error() string {
 	}
 	return jobText("scribe", e.Scribe.ID, "failed", string(e.Scribe.Status))
 }
-
-func (e *ScribeFailedError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *ScribeFailedError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 func jobText(kind string, id int64, what, status string) string {
 	return fmt.Sprintf("ambient: %s %d %s (%s)", kind, id, what, redact.Text(status))
@@ -105,6 +96,3 @@ func (e *WaitError) Unwrap() error {
 	}
 	return safeError(e.cause)
 }
-
-func (e *WaitError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *WaitError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }

@@ -56,9 +56,6 @@ func (e *NetworkError) Timeout() bool {
 // Temporary completes net.Error; it is the same as Timeout.
 func (e *NetworkError) Temporary() bool { return e.Timeout() }
 
-func (e *NetworkError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *NetworkError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-
 // DecodeError is a 2xx answer that is not what the API documents: no JSON, a
 // missing or mistyped id, an answer about another job, or one that came before the
 // whole request was sent. After a submit MaybeSubmitted is true; Body may still tell
@@ -89,9 +86,6 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("ambient: %s %s: %d with an unusable body of %d bytes: %s%s",
 		e.history.method, e.Route, e.StatusCode, len(e.Body()), e.problem, e.history.errorSuffix(redact.ID(e.requestID)))
 }
-
-func (e *DecodeError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *DecodeError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 // failure is the error of the last attempt; nil if that succeeded.
 func (c *call) failure(e ending) error {

@@ -35,9 +35,6 @@ func (e *RequestError) Unwrap() error {
 	return safeerr.Error(e.cause)
 }
 
-func (e *RequestError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *RequestError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
-
 // AudioError is a source of audio that failed, ended early, or changed while
 // it was being sent. The connection was cut, so the service has no whole
 // request.
@@ -65,9 +62,6 @@ func (e *AudioError) Unwrap() error {
 	}
 	return safeerr.Error(e.cause)
 }
-
-func (e *AudioError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *AudioError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }
 
 func audioError(h *history, err error) error {
 	e := &AudioError{history: h, cause: safeerr.Error(err)}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -15,22 +14,23 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/redact"
 )
 
-// ScribesService turns recordings or transcripts into clinical notes: POST
+// ScribesService turns recordings or transcripts into clinical notes. It calls POST
 // /scribe, GET /scribe/{scribe_id} and POST /scribe/{scribe_id}/regenerate/audio.
 type ScribesService struct{ client *Client }
 
-// ScribeRequest is a visit to write a note of. It prints without patient data.
+// ScribeRequest is a visit that needs a note. It prints without patient data and
+// marshals to JSON in full and back.
 type ScribeRequest struct {
 	TemplateIDs       []int64   // at least one
 	Audio             []Audio   // required without Transcripts
-	Transcripts       []string  // required without Audio; none of them empty
+	Transcripts       []string  // required without Audio; none may be empty
 	PatientName       string    // optional
-	DateOfService     time.Time // optional; sent in RFC 3339 with its zone, of the years 1 to 9999
-	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
+	DateOfService     time.Time // optional; the year is 1 to 9999; sent in RFC 3339 with its zone
+	AdditionalContext any       // optional; must marshal to a JSON object, such as age and gender
 }
 
-// ScribeStatus is the state of a scribe. The API may add states. One of these in other
-// letters, such as Completed, is read as this one.
+// ScribeStatus is the state of a scribe. The API may add states. Case does not matter
+// in an answer, so Completed is read as COMPLETED.
 type ScribeStatus string
 
 const (
@@ -41,28 +41,28 @@ const (
 
 var scribeStatuses = []ScribeStatus{ScribeInProgress, ScribeCompleted, ScribeFailed}
 
-// ScribeSubmission is the receipt of a create or regenerate.
+// ScribeSubmission is the receipt of a Create or RegenerateFromAudio.
 type ScribeSubmission struct {
 	ID          int64
 	Status      ScribeStatus
-	SubmittedAt time.Time // zero where the API does not tell, as after a regenerate
+	SubmittedAt time.Time // zero if the answer has none, as after RegenerateFromAudio
 	Call        CallInfo  `json:"-"` // how the call went
 
 	duplicate bool
 }
 
-// PossibleDuplicate reports whether an earlier attempt of the submit may have
-// been taken too, so that the service may hold the visit twice.
+// PossibleDuplicate reports whether the service may have the visit twice, since an
+// earlier attempt of the submit may have created a job as well.
 func (s ScribeSubmission) PossibleDuplicate() bool { return s.duplicate }
 
-// Scribe is the state of a scribe. The vendor has not published what the
-// answer holds: the note is in Extra, or wherever Decode finds it. It prints
+// Scribe is the state of a scribe. The vendor has not published the fields of the
+// note. They are in Extra, and Decode reads them into a type of yours. A Scribe prints
 // without patient data and marshals to JSON in full and back.
 type Scribe struct {
 	ID          int64
 	Status      ScribeStatus
 	SubmittedAt time.Time
-	Extra       map[string]json.RawMessage // every field this SDK does not know, byte for byte
+	Extra       map[string]json.RawMessage // the fields that this SDK does not know, byte for byte
 	Submission  *ScribeSubmission          // set by CreateAndWait
 	Call        CallInfo                   `json:"-"` // how the call went
 
@@ -70,14 +70,14 @@ type Scribe struct {
 	zoned bool // the answer names the zone of SubmittedAt
 }
 
-// Done reports whether the scribe has ended, well or badly. An unknown status
-// counts as not ended.
+// Done reports whether the scribe has succeeded or failed. An unknown status counts as
+// unfinished.
 func (s *Scribe) Done() bool {
 	status := canonical(s.Status, scribeStatuses)
 	return status == ScribeCompleted || status == ScribeFailed
 }
 
-// Err returns nil or a *ScribeFailedError.
+// Err returns a *ScribeFailedError if the scribe failed, else nil.
 func (s *Scribe) Err() error {
 	if canonical(s.Status, scribeStatuses) == ScribeFailed {
 		return &ScribeFailedError{s}
@@ -85,12 +85,11 @@ func (s *Scribe) Err() error {
 	return nil
 }
 
-// Decode decodes the whole answer into v, which has the caller's own type: one
-// with a field for the note, wherever the service puts it.
+// Decode decodes the whole JSON answer into v, a pointer to a type of yours.
 func (s *Scribe) Decode(v any) error { return decodeResult(s.raw, s, v) }
 
-// Create asks for a note and returns as soon as the service has taken the
-// request. Ask MaybeSubmitted of an error before creating again.
+// Create uploads a request for a note and returns when the service has taken it. It
+// does not wait for the note. Errors are those of TranscriptionsService.Submit.
 func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...CallOption) (*ScribeSubmission, error) {
 	switch {
 	case r == nil:
@@ -118,9 +117,9 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 	return submitScribe(ctx, u, 0)
 }
 
-// RegenerateFromAudio asks for the note of an existing scribe to be written
-// anew from other recordings. The id stays the same, and until the service has
-// taken the request up, Get and Wait may still see the old COMPLETED.
+// RegenerateFromAudio replaces the note of a scribe by a note of other recordings. The
+// id stays the same. Until the service begins with it, Get and Wait may still see the
+// old COMPLETED.
 func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audio []Audio, opts ...CallOption) (*ScribeSubmission, error) {
 	switch {
 	case id < 1:
@@ -133,8 +132,7 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 	return submitScribe(ctx, u, id)
 }
 
-// submitScribe sends a form. The answer must be about scribe id, unless that
-// is 0.
+// submitScribe sends a form. The answer must be about scribe id, unless id is 0.
 func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, error) {
 	var sub ScribeSubmission
 	var err error
@@ -146,8 +144,8 @@ func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, 
 	return &sub, nil
 }
 
-// Get asks once for the state of a scribe. A failed scribe is no error here:
-// see Scribe.Err.
+// Get returns the state of a scribe. A failed scribe is no error of Get. See
+// Scribe.Err.
 func (s *ScribesService) Get(ctx context.Context, id int64, opts ...CallOption) (*Scribe, error) {
 	scribe := &Scribe{}
 	var err error
@@ -157,27 +155,19 @@ func (s *ScribesService) Get(ctx context.Context, id int64, opts ...CallOption) 
 	return scribe, nil
 }
 
-// Wait polls a scribe until it ends or ctx does; see TranscriptionsService.Wait.
+// Wait polls a scribe until it ends or ctx does. See TranscriptionsService.Wait.
 func (s *ScribesService) Wait(ctx context.Context, id int64, opts ...WaitOption) (*Scribe, error) {
 	return s.waiter(opts).wait(ctx, id)
 }
 
-// WaitAll waits for many scribes at once and yields each as it ends, with
-// at most 8 requests in flight. The scribe is never nil, and its ID says
-// which it is; with a *WaitError it has nothing else. Each ends on its own, with an
-// error that Wait returns. When ctx ends, each unfinished id is yielded once with a
-// *WaitError. An id given twice is waited for once. Leaving the loop cancels what is
-// in flight.
-//
-// While the loop's body runs, no new poll is made: start long work, such as a call
-// that may wait for the rate limit, in a goroutine of its own.
+// WaitAll waits for many scribes and yields each one when it ends. It has the contract
+// of TranscriptionsService.WaitAll.
 func (s *ScribesService) WaitAll(ctx context.Context, ids []int64, opts ...WaitOption) iter.Seq2[*Scribe, error] {
 	return s.waiter(opts).waitAll(ctx, ids)
 }
 
-// CreateAndWait is Create and then Wait. Whatever goes wrong after the create,
-// the error has the id: a *WaitError in its ID, a *ScribeFailedError in its
-// Scribe.
+// CreateAndWait calls Create and then Wait. Every error after the create has the id of
+// the job, in WaitError.ID or in the Scribe of the error.
 func (s *ScribesService) CreateAndWait(ctx context.Context, r *ScribeRequest, opts ...WaitOption) (*Scribe, error) {
 	w := s.waiter(opts)
 	sub, err := s.Create(ctx, r, w.submitOptions())
@@ -223,8 +213,8 @@ func (s *ScribeSubmission) accept(body []byte, id int64) string {
 	return ""
 }
 
-// accept takes the answer about job id. It is not published, so its id may be
-// absent.
+// accept reads the answer about job id. It returns what is wrong with it, or "". The
+// answer may lack the id, since the vendor has not published its fields.
 func (s *Scribe) accept(body []byte, id int64) string {
 	s.parse(body)
 	if s.ID == 0 {
@@ -233,8 +223,8 @@ func (s *Scribe) accept(body []byte, id int64) string {
 	return validateJob(body, s.ID, id, string(s.Status))
 }
 
-// parse sorts the members of an answer. One of an unexpected type is kept in
-// Extra like an unknown one.
+// parse reads the members of an answer. Extra keeps those that are unknown or of an
+// unexpected type.
 func (s *Scribe) parse(body []byte) {
 	s.raw = body
 	for name, v := range jsonobject.Members(body) {
@@ -255,7 +245,7 @@ func (s *Scribe) parse(body []byte) {
 	}
 }
 
-// MarshalJSON writes the scribe as the API does, the unknown fields included.
+// MarshalJSON returns the scribe in the form of the API, with all unknown fields.
 func (s Scribe) MarshalJSON() ([]byte, error) {
 	m := resultJSON(s.Extra)
 	m.set("scribe_id", s.ID, s.ID != 0)
@@ -265,7 +255,7 @@ func (s Scribe) MarshalJSON() ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, or an answer of the API.
+// UnmarshalJSON reads the output of MarshalJSON or an answer of the API.
 func (s *Scribe) UnmarshalJSON(b []byte) error {
 	*s = Scribe{}
 	return unmarshalResult(b, s.parse)
@@ -284,8 +274,8 @@ func (s *ScribeSubmission) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// UnmarshalJSON reads what json.Marshal wrote. Its error says nothing of the
-// data.
+// UnmarshalJSON reads the output of json.Marshal. Its error shows nothing of the
+// input.
 func (r *ScribeRequest) UnmarshalJSON(b []byte) error {
 	type plain ScribeRequest
 	return unmarshalRequest(b, (*plain)(r))
@@ -303,10 +293,3 @@ func (s ScribeSubmission) String() string {
 func (s Scribe) String() string {
 	return fmt.Sprintf("Scribe(id %d, %s, %d more fields)", s.ID, cmp.Or(redact.Text(string(s.Status)), "none"), len(s.Extra))
 }
-
-func (r ScribeRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }
-func (s ScribeSubmission) Format(f fmt.State, verb rune) { formatText(f, verb, s.String()) }
-func (s Scribe) Format(f fmt.State, verb rune)           { formatText(f, verb, s.String()) }
-func (r ScribeRequest) LogValue() slog.Value             { return slog.StringValue(r.String()) }
-func (s ScribeSubmission) LogValue() slog.Value          { return slog.StringValue(s.String()) }
-func (s Scribe) LogValue() slog.Value                    { return slog.StringValue(s.String()) }

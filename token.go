@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -55,9 +54,6 @@ func (t Token) String() string {
 	}
 	return "Token(hidden, expires " + t.Expiry().UTC().Format(time.RFC3339) + ")"
 }
-
-func (t Token) Format(s fmt.State, verb rune) { formatText(s, verb, t.String()) }
-func (t Token) MarshalText() ([]byte, error)  { return []byte(t.String()), nil }
 
 // A TokenSource gives out bearer tokens. It must be safe for concurrent use.
 type TokenSource interface {

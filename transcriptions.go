@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -14,29 +13,29 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/redact"
 )
 
-// TranscriptionsService turns recordings into transcripts: POST /transcribe
+// TranscriptionsService turns recordings into transcripts. It calls POST /transcribe
 // and GET /transcribe/{transcription_id}.
 type TranscriptionsService struct{ client *Client }
 
-// TranscriptionRequest is a recording to transcribe. It prints without
-// patient data.
+// TranscriptionRequest is a recording to transcribe. It prints without patient data
+// and marshals to JSON in full and back.
 type TranscriptionRequest struct {
 	Audio             Audio     // required
 	PatientName       string    // optional
-	DateOfService     time.Time // optional; sent in RFC 3339 with its zone, of the years 1 to 9999
-	AdditionalContext any       // optional; must marshal to a JSON object, e.g. age and gender
+	DateOfService     time.Time // optional; the year is 1 to 9999; sent in RFC 3339 with its zone
+	AdditionalContext any       // optional; must marshal to a JSON object, such as age and gender
 }
 
-// TranscriptionStatus is the state of a transcription. The API may add states. One of
-// these in other letters, such as stt_completed, is read as this one.
+// TranscriptionStatus is the state of a transcription. The API may add states. Case
+// does not matter in an answer, so stt_completed is read as STT_COMPLETED.
 type TranscriptionStatus string
 
 const (
 	TranscriptionDetectedFile TranscriptionStatus = "DETECTED_FILE"  // queued
-	TranscriptionProcessing   TranscriptionStatus = "STT_PROCESSING" // at work
+	TranscriptionProcessing   TranscriptionStatus = "STT_PROCESSING" // in progress
 	TranscriptionCompleted    TranscriptionStatus = "STT_COMPLETED"  // the full transcript is there
-	TranscriptionError        TranscriptionStatus = "STT_ERROR"      // failed: Err is a TranscriptionFailedError
-	TranscriptionIncomplete   TranscriptionStatus = "STT_INCOMPLETE" // ended with a part of the transcript: Err is a TranscriptionIncompleteError
+	TranscriptionError        TranscriptionStatus = "STT_ERROR"      // failed; Err is a TranscriptionFailedError
+	TranscriptionIncomplete   TranscriptionStatus = "STT_INCOMPLETE" // ended with a part of the transcript; Err is a TranscriptionIncompleteError
 )
 
 var transcriptionStatuses = []TranscriptionStatus{TranscriptionDetectedFile, TranscriptionProcessing, TranscriptionCompleted, TranscriptionError, TranscriptionIncomplete}
@@ -44,27 +43,27 @@ var transcriptionStatuses = []TranscriptionStatus{TranscriptionDetectedFile, Tra
 // TranscriptionSubmission is the receipt of a submit.
 type TranscriptionSubmission struct {
 	ID          int64
-	SubmittedAt time.Time // zero where the API does not tell
+	SubmittedAt time.Time // zero if the answer has none
 	Call        CallInfo  `json:"-"` // how the call went
 
 	duplicate bool
 }
 
-// PossibleDuplicate reports whether an earlier attempt of the submit may have
-// been taken too, so that the service may hold the visit twice.
+// PossibleDuplicate reports whether the service may have the visit twice, since an
+// earlier attempt of the submit may have created a job as well.
 func (s TranscriptionSubmission) PossibleDuplicate() bool { return s.duplicate }
 
-// Transcription is the state of a transcription, and its text once that is
-// there. It prints without patient data and marshals to JSON in full and back.
+// Transcription is the state of a transcription, with its text once there is one. It
+// prints without patient data and marshals to JSON in full and back.
 type Transcription struct {
 	ID           int64
 	Status       TranscriptionStatus
-	RawText      string // the transcript; empty until there is one
+	RawText      string // the transcript; empty until it is there
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
-	WorkflowID   int64                      // 0 where the API does not tell
-	ErrorMessage string                     // of a failed one, in the service's words, which may hold patient data
-	Extra        map[string]json.RawMessage // every field this SDK does not know, byte for byte
+	WorkflowID   int64                      // 0 if the answer has none
+	ErrorMessage string                     // why it failed, in the service's words; may hold patient data
+	Extra        map[string]json.RawMessage // the fields that this SDK does not know, byte for byte
 	Submission   *TranscriptionSubmission   // set by SubmitAndWait
 	Call         CallInfo                   `json:"-"` // how the call went
 
@@ -72,8 +71,8 @@ type Transcription struct {
 	zoned bool // the answer names the zone of CreatedAt
 }
 
-// Done reports whether the transcription has ended, well or badly. An unknown
-// status counts as not ended.
+// Done reports whether the transcription has succeeded or failed. An unknown status
+// counts as unfinished.
 func (t *Transcription) Done() bool {
 	switch canonical(t.Status, transcriptionStatuses) {
 	case TranscriptionCompleted, TranscriptionError, TranscriptionIncomplete:
@@ -82,7 +81,8 @@ func (t *Transcription) Done() bool {
 	return false
 }
 
-// Err returns nil, a *TranscriptionFailedError or a *TranscriptionIncompleteError.
+// Err returns a *TranscriptionFailedError or a *TranscriptionIncompleteError if the
+// transcription ended so, else nil.
 func (t *Transcription) Err() error {
 	switch canonical(t.Status, transcriptionStatuses) {
 	case TranscriptionError:
@@ -93,12 +93,15 @@ func (t *Transcription) Err() error {
 	return nil
 }
 
-// Decode decodes the whole answer into v, which has the caller's own type.
+// Decode decodes the whole JSON answer into v, a pointer to a type of yours.
 func (t *Transcription) Decode(v any) error { return decodeResult(t.raw, t, v) }
 
-// Submit uploads a recording and returns as soon as the service has taken it.
-// Ask MaybeSubmitted of an error before submitting again. Errors are those of
-// the package documentation; a request that cannot be right is a *RequestError.
+// Submit uploads a recording and returns when the service has taken it. It does not
+// wait for the transcript.
+//
+// A request that cannot be valid is a *RequestError, and nothing is sent. For the
+// other errors see the package documentation. Ask MaybeSubmitted about an error before
+// you submit the visit again.
 func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequest, opts ...CallOption) (*TranscriptionSubmission, error) {
 	if r == nil {
 		return nil, invalid("request", "is nil")
@@ -115,8 +118,8 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	return &sub, nil
 }
 
-// Get asks once for the state of a transcription. A failed transcription is no
-// error here: see Transcription.Err.
+// Get returns the state of a transcription. A failed transcription is no error of
+// Get. See Transcription.Err.
 func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallOption) (*Transcription, error) {
 	t := &Transcription{}
 	var err error
@@ -126,30 +129,28 @@ func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallO
 	return t, nil
 }
 
-// Wait polls a transcription until it ends or ctx does. It may be called in
-// another process than Submit was. A transcription that ended badly is returned
-// with the error of Transcription.Err. A *WaitError says that the wait ended
-// first; no transcription comes with it.
+// Wait polls a transcription until it ends or ctx does. It needs only the id, so it
+// works in another process too. A transcription that failed is returned together with
+// the error of Transcription.Err. If the wait ends first, the error is a *WaitError and
+// the transcription is nil.
 func (s *TranscriptionsService) Wait(ctx context.Context, id int64, opts ...WaitOption) (*Transcription, error) {
 	return s.waiter(opts).wait(ctx, id)
 }
 
-// WaitAll waits for many transcriptions at once and yields each as it ends, with
-// at most 8 requests in flight. The transcription is never nil, and its ID says
-// which it is; with a *WaitError it has nothing else. Each ends on its own, with an
-// error that Wait returns. When ctx ends, each unfinished id is yielded once with a
-// *WaitError. An id given twice is waited for once. Leaving the loop cancels what is
-// in flight.
+// WaitAll waits for many transcriptions and yields each one when it ends, with the
+// error that Wait would return. The transcription is never nil. With a *WaitError it
+// has only its ID. At most 8 polls are in flight. An id that is given twice is yielded
+// once. When ctx ends, WaitAll yields each unfinished id with a *WaitError. Leaving the
+// loop cancels the polls in flight.
 //
-// While the loop's body runs, no new poll is made: start long work, such as a call
-// that may wait for the rate limit, in a goroutine of its own.
+// No poll starts while the body of the loop runs. Do long work, such as a call that may
+// wait for the rate limit, in another goroutine.
 func (s *TranscriptionsService) WaitAll(ctx context.Context, ids []int64, opts ...WaitOption) iter.Seq2[*Transcription, error] {
 	return s.waiter(opts).waitAll(ctx, ids)
 }
 
-// SubmitAndWait is Submit and then Wait. Whatever goes wrong after the submit,
-// the error has the id: a *WaitError in its ID, one of Transcription.Err in its
-// Transcription.
+// SubmitAndWait calls Submit and then Wait. Every error after the submit has the id of
+// the job, in WaitError.ID or in the Transcription of the error.
 func (s *TranscriptionsService) SubmitAndWait(ctx context.Context, r *TranscriptionRequest, opts ...WaitOption) (*Transcription, error) {
 	w := s.waiter(opts)
 	sub, err := s.Submit(ctx, r, w.submitOptions())
@@ -190,14 +191,14 @@ func (s *TranscriptionSubmission) accept(body []byte) string {
 	return ""
 }
 
-// accept takes the answer about job id.
+// accept reads the answer about job id. It returns what is wrong with it, or "".
 func (t *Transcription) accept(body []byte, id int64) string {
 	t.parse(body)
 	return validateJob(body, t.ID, id, string(t.Status))
 }
 
-// parse sorts the members of an answer. One of an unexpected type is kept in
-// Extra like an unknown one.
+// parse reads the members of an answer. Extra keeps those that are unknown or of an
+// unexpected type.
 func (t *Transcription) parse(body []byte) {
 	t.raw = body
 	for name, v := range jsonobject.Members(body) {
@@ -226,8 +227,8 @@ func (t *Transcription) parse(body []byte) {
 	}
 }
 
-// MarshalJSON writes the transcription as the API does, the unknown fields
-// included.
+// MarshalJSON returns the transcription in the form of the API, with all unknown
+// fields.
 func (t Transcription) MarshalJSON() ([]byte, error) {
 	m := resultJSON(t.Extra)
 	m.set("id", t.ID, t.ID != 0)
@@ -241,7 +242,7 @@ func (t Transcription) MarshalJSON() ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, or an answer of the API.
+// UnmarshalJSON reads the output of MarshalJSON or an answer of the API.
 func (t *Transcription) UnmarshalJSON(b []byte) error {
 	*t = Transcription{}
 	return unmarshalResult(b, t.parse)
@@ -260,8 +261,8 @@ func (s *TranscriptionSubmission) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// UnmarshalJSON reads what json.Marshal wrote. Its error says nothing of the
-// data.
+// UnmarshalJSON reads the output of json.Marshal. Its error shows nothing of the
+// input.
 func (r *TranscriptionRequest) UnmarshalJSON(b []byte) error {
 	type plain TranscriptionRequest
 	return unmarshalRequest(b, (*plain)(r))
@@ -278,10 +279,3 @@ func (s TranscriptionSubmission) String() string {
 func (t Transcription) String() string {
 	return fmt.Sprintf("Transcription(id %d, %s, %d bytes of text, %d more fields)", t.ID, cmp.Or(redact.Text(string(t.Status)), "none"), len(t.RawText), len(t.Extra))
 }
-
-func (r TranscriptionRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }
-func (s TranscriptionSubmission) Format(f fmt.State, verb rune) { formatText(f, verb, s.String()) }
-func (t Transcription) Format(s fmt.State, verb rune)           { formatText(s, verb, t.String()) }
-func (r TranscriptionRequest) LogValue() slog.Value             { return slog.StringValue(r.String()) }
-func (s TranscriptionSubmission) LogValue() slog.Value          { return slog.StringValue(s.String()) }
-func (t Transcription) LogValue() slog.Value                    { return slog.StringValue(t.String()) }

@@ -1,5 +1,5 @@
-// Package jsonobject walks the top level of a JSON object without decoding
-// its values, so that unknown members can be kept byte for byte.
+// Package jsonobject reads the members of a JSON object without decoding their values,
+// so that a caller can keep unknown members byte for byte.
 package jsonobject
 
 import (
@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// TrimMark returns data without the byte order mark that some servers put before
-// JSON, against RFC 8259, section 8.1.
+// TrimMark returns data without a leading byte order mark. RFC 8259, section 8.1,
+// forbids the mark, but some servers send it.
 func TrimMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
 
 // IsObject reports whether data is one valid JSON object.
@@ -19,9 +19,9 @@ func IsObject(data []byte) bool {
 	return i < len(data) && data[i] == '{' && json.Valid(data)
 }
 
-// Members yields the names and values of a valid JSON object in order,
-// duplicates included. Both alias data where they can. It yields nothing for
-// anything else.
+// Members yields the names and values of a valid JSON object in order, duplicates
+// included. If data is anything else, it yields nothing. The values alias data, and so
+// do the names that need no decoding.
 func Members(data []byte) iter.Seq2[[]byte, json.RawMessage] {
 	return func(yield func([]byte, json.RawMessage) bool) {
 		if !IsObject(data) {
@@ -91,8 +91,8 @@ func skipValue(data []byte, i int) int {
 	}
 }
 
-// Text returns the text of a JSON string: a part of it where it has no escapes
-// and is valid UTF-8, else a decoded copy.
+// Text returns the text of a JSON string. The text aliases quoted if it is valid UTF-8
+// without escapes.
 func Text(quoted []byte) []byte {
 	plain := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {

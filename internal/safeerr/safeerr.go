@@ -1,7 +1,7 @@
-// Package safeerr makes errors of other packages safe to print. An error of the
-// operating system carries a file's path, one of net/url a query or a redirect
-// target, one of a caller's own transport anything at all. What it is stays
-// testable with errors.Is and errors.As; what it says is told in safe words.
+// Package safeerr makes errors of other packages safe to print. Such an error may
+// contain the path of a file, the query of a URL or, if a transport of the caller made
+// it, anything at all. The safe error shows none of it, and still matches with
+// errors.Is and errors.As.
 package safeerr
 
 import (
@@ -24,8 +24,8 @@ import (
 // hidden stands where a path or URL was.
 const hidden = "…"
 
-// Error returns err in safe words, nil for nil. Errors that are safe as they are
-// stay themselves.
+// Error returns err with a safe text, nil for nil. It returns err itself if that is
+// safe.
 func Error(err error) error {
 	if err == nil || isPlain(err) {
 		return err
@@ -37,7 +37,7 @@ func Error(err error) error {
 	return &scrubbed{text: Text(err), err: &original}
 }
 
-// isPlain is true of errors that are nothing but a fixed text.
+// isPlain reports whether err has a fixed text and nothing else.
 func isPlain(err error) bool {
 	if _, ok := err.(syscall.Errno); ok {
 		return true
@@ -51,19 +51,18 @@ func isPlain(err error) bool {
 	return false
 }
 
-// A scrubbed error has no Unwrap: whoever prints a chain link by link meets
-// only the safe text.
+// A scrubbed error has no Unwrap, so that a program which prints each error of a chain
+// prints only safe texts.
 type scrubbed struct {
 	text string
-	err  *error // a pointer, since fmt looks into unexported fields, and past one pointer, for a verb that it finds wrong
+	err  *error // a pointer, since fmt prints the fields of a *scrubbed for a verb that does not fit
 }
 
 func (e *scrubbed) Error() string                { return e.text }
 func (e *scrubbed) MarshalText() ([]byte, error) { return []byte(e.text), nil }
 func (e *scrubbed) Is(target error) bool         { return errors.Is(*e.err, target) }
 
-// Format keeps verbs that no error has, such as %d, from printing the original
-// field by field.
+// Format keeps fmt from printing the original field by field for a verb such as %d.
 func (e *scrubbed) Format(s fmt.State, verb rune) {
 	switch verb {
 	case 's', 'q', 'x', 'X':
@@ -73,8 +72,8 @@ func (e *scrubbed) Format(s fmt.State, verb rune) {
 	fmt.Fprintf(s, "%"+string(verb), e.text)
 }
 
-// As finds what errors.As finds in the original. Those that carry what must not
-// be shown are rebuilt without it.
+// As finds what errors.As finds in the original. From the types that contain a path or
+// URL it makes a copy without it.
 func (e *scrubbed) As(target any) bool {
 	if !errors.As(*e.err, target) {
 		return false
@@ -111,7 +110,7 @@ func (e netError) Timeout() bool   { return e.timeout }
 func (e netError) Temporary() bool { return e.timeout }
 func (e netError) Unwrap() error   { return e.scrubbed }
 
-// Text says what err is without paths, URLs and anybody's free text.
+// Text returns a text for err without paths, URLs and free text.
 func Text(err error) string {
 	if err == nil {
 		return "no error"
@@ -143,8 +142,8 @@ func Text(err error) string {
 	return redact.Text(fmt.Sprint(err)) // unlike Error, Sprint stops the panic of a nil pointer
 }
 
-// opText is like net.OpError's own text with a safe cause. Of addresses it shows
-// those of IP: a Unix socket has a path.
+// opText is the text of a net.OpError with a safe cause. It shows IP addresses only,
+// since the address of a Unix socket is a path.
 func opText(e *net.OpError) string {
 	s := redact.Text(e.Op)
 	if e.Net != "" {
@@ -169,7 +168,7 @@ func dnsText(e *net.DNSError) string {
 	return redact.Text(e.Err)
 }
 
-// certificateText leaves out the names that a certificate carries.
+// certificateText leaves out the names in a certificate.
 func certificateText(err error) string {
 	switch e := err.(type) {
 	case x509.HostnameError:
