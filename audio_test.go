@@ -353,7 +353,7 @@ func TestSourcesThatChangeBetweenAttempts(t *testing.T) {
 			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 				path := harness.TempFile(t, content)
 				harness.Plan(srv, ambienttest.Fault{Status: status, Process: submitted})
-				client := harness.NewClient(t, srv, ambient.WithObserver(func(e ambient.Event) {
+				client := harness.NewClient(t, srv, ambient.WithObserver(func(_ context.Context, e ambient.Event) {
 					if e.Kind == ambient.EventAttempt && e.Route == "/transcribe" {
 						// The same size, another content: as a recorder that starts over.
 						assert.NoError(t, os.WriteFile(path, harness.Pattern(40_001)[1:], 0o600))

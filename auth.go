@@ -31,9 +31,10 @@ type passwordSource struct {
 
 // A refresh is a token call that any number of callers wait for.
 type refresh struct {
-	done  chan struct{} // closed when token and err are set
-	token Token
-	err   error
+	number int64         // of the token call, in events
+	done   chan struct{} // closed when token and err are set
+	token  Token
+	err    error
 }
 
 // A rejectedLogin remembers credentials that were refused, so that a thousand callers
@@ -110,7 +111,7 @@ func (s *passwordSource) startRefresh(ctx context.Context) *refresh {
 	if s.refresh != nil {
 		return s.refresh
 	}
-	r := &refresh{done: make(chan struct{})}
+	r := &refresh{number: s.client.nextCall(), done: make(chan struct{})}
 	s.refresh = r
 	bound := tokenCallTime + max(s.client.retry.MaxLimitWait, 0)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
@@ -118,7 +119,7 @@ func (s *passwordSource) startRefresh(ctx context.Context) *refresh {
 		defer close(r.done)
 		defer cancel()
 		s.run(ctx, r)
-		s.client.emit(Event{Kind: EventToken, Method: http.MethodPost, Route: tokenRoute, Err: r.err})
+		s.client.emit(ctx, Event{Kind: EventToken, Call: r.number, Method: http.MethodPost, Route: tokenRoute, Err: r.err})
 	}()
 	return r
 }
@@ -126,7 +127,7 @@ func (s *passwordSource) startRefresh(ctx context.Context) *refresh {
 func (s *passwordSource) run(ctx context.Context, r *refresh) {
 	defer s.finish(r)
 	r.err = errGoexit // where a function of the caller ends this goroutine
-	r.token, r.err = s.fetch(ctx)
+	r.token, r.err = s.fetch(ctx, r.number)
 }
 
 func (s *passwordSource) finish(r *refresh) {
@@ -153,7 +154,7 @@ const tokenRoute = "/auth/token"
 
 // fetch makes the token call: form fields username and password, no grant_type
 // and no Authorization header.
-func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
+func (s *passwordSource) fetch(ctx context.Context, number int64) (Token, error) {
 	username, password, err := s.fetchCredentials(ctx)
 	if err != nil {
 		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + safeText(err), cause: safeError(err)}
@@ -168,7 +169,7 @@ func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 
 	form := url.Values{"username": {username}, "password": {password}}
 	var token Token
-	call := s.client.newTokenCall(ctx)
+	call := s.client.newTokenCall(ctx, number)
 	call.request.content = inMemory("application/x-www-form-urlencoded", []byte(form.Encode()))
 	call.request.decode = func(r response) (problem string) {
 		token, problem = readToken(r, time.Now())
@@ -182,8 +183,8 @@ func (s *passwordSource) fetch(ctx context.Context) (Token, error) {
 }
 
 // newTokenCall returns a token call. It creates no job, so it is no submit.
-func (c *Client) newTokenCall(ctx context.Context) *call {
-	call := c.newCall(ctx, http.MethodPost, tokenRoute, nil)
+func (c *Client) newTokenCall(ctx context.Context, number int64) *call {
+	call := c.newCall(ctx, http.MethodPost, tokenRoute, []CallOption{withNumber(number)})
 	call.request.submit, call.request.isTokenCall = false, true
 	return call
 }

@@ -23,6 +23,7 @@ import (
 // retry.go decides. The steps of a try are in the files call_*.go.
 type call struct {
 	client  *Client
+	number  int64 // in events
 	ctx     context.Context
 	request request
 	policy  RetryPolicy
@@ -83,9 +84,15 @@ func (c *Client) newCall(ctx context.Context, method, route string, opts []CallO
 			o.applyCall(&call.options)
 		}
 	}
+	if call.number = call.options.number; call.number == 0 {
+		call.number = c.nextCall()
+	}
 	call.limit.budget = call.policy.MaxLimitWait
 	return call
 }
+
+// nextCall numbers the calls of a client, so that the events of one can be found.
+func (c *Client) nextCall() int64 { return c.calls.Add(1) }
 
 // run makes the call.
 func (c *call) run() error {
@@ -181,7 +188,7 @@ func callWithContext[T any](ctx context.Context, c *Client, f func() T) (T, erro
 		defer func() {
 			panicked = recover()
 			if settled.Swap(true) {
-				c.reportLatePanic(panicked)
+				c.reportLatePanic(ctx, panicked)
 			}
 			close(ended)
 		}()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
@@ -51,7 +52,8 @@ type Client struct {
 	throttle      *throttle.Gate // of all calls but the token call
 	tokenThrottle *throttle.Gate
 	tokens        TokenSource
-	observers     []func(Event)
+	observers     []func(context.Context, Event)
+	calls         *atomic.Int64 // made so far
 }
 
 // NewClient returns a client. It sends nothing. Without an option for them, it reads
@@ -66,6 +68,7 @@ func NewClient(opts ...Option) (*Client, error) {
 		bounds: exchange.Bounds{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
 		retry:  RetryPolicy{}.withDefaults(),
 		quota:  newQuota(),
+		calls:  new(atomic.Int64),
 	}
 	if err := errors.Join(c.apply(opts), c.fromEnvironment()); err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ const (
 type Event struct {
 	Kind      EventKind
 	Time      time.Time
+	Call      int64 // number of the call in its client; a wait and its polls are one call
 	Method    string
 	Route     string  // with ids, without a query
 	RequestID string  // masked if it does not look like an id
@@ -59,42 +60,44 @@ func (e Event) Endpoint() string {
 	return e.Method + " " + strings.Join(segments, "/")
 }
 
-// emit tells the observers. It costs nothing without one.
-func (c *Client) emit(e Event) {
+// emit gives the observers an event and the context it happened in. It costs nothing
+// without an observer.
+func (c *Client) emit(ctx context.Context, e Event) {
 	if len(c.observers) == 0 {
 		return
 	}
 	e.Time = time.Now()
 	for _, observe := range c.observers {
-		observe(e)
+		observe(ctx, e)
 	}
 }
 
 // reportLatePanic reports a panic that no call can surface any more. The value may hold
 // anything, so it is not shown.
-func (c *Client) reportLatePanic(v any) {
+func (c *Client) reportLatePanic(ctx context.Context, v any) {
 	if v != nil {
-		c.emit(Event{Kind: EventLatePanic, Note: "a function of the caller panicked after its call had returned"})
+		c.emit(context.WithoutCancel(ctx), Event{Kind: EventLatePanic, Note: "a function of the caller panicked after its call had returned"})
 	}
 }
 
+// emit emits an event of the call.
 func (c *call) emit(e Event) {
 	if len(c.client.observers) == 0 {
 		return
 	}
-	e.Method, e.Route = c.request.method, c.request.route
-	c.client.emit(e)
+	e.Call, e.Method, e.Route = c.number, c.request.method, c.request.route
+	c.client.emit(c.ctx, e)
 }
 
 // slogObserver returns an observer that logs: what a caller must look into at Warn,
 // what explains a slow call at Info, the rest at Debug.
-func slogObserver(l *slog.Logger) func(Event) {
-	return func(e Event) {
+func slogObserver(l *slog.Logger) func(context.Context, Event) {
+	return func(ctx context.Context, e Event) {
 		level := levelOf(e)
-		if !l.Enabled(context.Background(), level) {
+		if !l.Enabled(ctx, level) {
 			return
 		}
-		l.LogAttrs(context.Background(), level, "ambient: "+string(e.Kind), attrsOf(e)...)
+		l.LogAttrs(ctx, level, "ambient: "+string(e.Kind), attrsOf(e)...)
 	}
 }
 
@@ -122,6 +125,7 @@ func attrsOf(e Event) []slog.Attr {
 			attrs = append(attrs, a)
 		}
 	}
+	add(e.Call > 0, slog.Int64("call", e.Call))
 	add(e.Method != "", slog.String("method", e.Method))
 	add(e.Route != "", slog.String("route", e.Route))
 	add(e.RequestID != "", slog.String("request_id", e.RequestID))
@@ -132,12 +136,12 @@ func attrsOf(e Event) []slog.Attr {
 	}
 	if e.Kind == EventAttempt {
 		add(e.Attempt.StatusCode > 0, slog.Int("status", e.Attempt.StatusCode))
-		add(true, slog.Duration("duration", e.Attempt.Duration))
+		add(true, milliseconds("duration_ms", e.Attempt.Duration))
 		add(e.Attempt.BytesSent > 0, slog.Int64("bytes_sent", e.Attempt.BytesSent))
 		add(true, slog.String("sent", e.Attempt.Sent.String()))
 		add(true, slog.Bool("conn_reused", e.Attempt.ConnReused))
 	}
-	add(e.Wait > 0, slog.Duration("wait", e.Wait))
+	add(e.Wait > 0, milliseconds("wait_ms", e.Wait))
 	add(e.Waiting > 0, slog.Int("waiting", e.Waiting))
 	add(e.ID > 0, slog.Int64("job", e.ID))
 	add(e.Status != "", slog.String("job_status", e.Status))
@@ -146,4 +150,9 @@ func attrsOf(e Event) []slog.Attr {
 		attrs = append(attrs, slog.String("error", safeText(e.Err)))
 	}
 	return attrs
+}
+
+// milliseconds is a duration as logs hold it: a number, with its unit in the key.
+func milliseconds(key string, d time.Duration) slog.Attr {
+	return slog.Float64(key, float64(d.Microseconds())/1000)
 }

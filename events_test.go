@@ -2,10 +2,12 @@ package ambient_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,7 +71,7 @@ func TestEventsTellWhyACallIsSlow(t *testing.T) {
 		srv.Fault("POST /transcribe", 3, ambienttest.RetryAfter(429, "30"))
 		srv.ScriptTranscription(ambienttest.Step{Status: "QUEUED", For: time.Second}, ambienttest.Step{Status: "STT_COMPLETED"})
 		var events []ambient.Event
-		client := harness.NewClient(t, srv, ambient.WithObserver(func(e ambient.Event) { events = append(events, e) }))
+		client := harness.NewClient(t, srv, ambient.WithObserver(func(_ context.Context, e ambient.Event) { events = append(events, e) }))
 		authenticate(t, client)
 		start := time.Now()
 		_, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: ambient.AudioBytes("visit.wav", []byte("ID3\x04"))},
@@ -170,8 +172,8 @@ func TestLogOfAnAttempt(t *testing.T) {
 		client := harness.NewClient(t, srv, ambient.WithToken("token"), ambient.WithLogger(slog.New(handler)))
 		err := submittingWith(t, client, harness.Visit())
 		harness.CheckType(t, 404, err)
-		assert.Equal(t, `level=DEBUG msg="ambient: attempt" method=POST route=/transcribe request_id=`+requestIDOfGateway+
-			` attempt=1 status=404 duration=0s bytes_sent=4464 sent=answered conn_reused=false`+"\n", log.String())
+		assert.Equal(t, `level=DEBUG msg="ambient: attempt" call=1 method=POST route=/transcribe request_id=`+requestIDOfGateway+
+			` attempt=1 status=404 duration_ms=0 bytes_sent=4464 sent=answered conn_reused=false`+"\n", log.String())
 	})
 }
 
@@ -179,13 +181,147 @@ func TestLogOfAnAttempt(t *testing.T) {
 func TestObserversAddUp(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		var first, second []ambient.EventKind
-		client := harness.NewClient(t, srv, ambient.WithObserver(func(e ambient.Event) { first = append(first, e.Kind) }),
-			ambient.WithObserver(func(e ambient.Event) { second = append(second, e.Kind) }))
+		client := harness.NewClient(t, srv, ambient.WithObserver(func(_ context.Context, e ambient.Event) { first = append(first, e.Kind) }),
+			ambient.WithObserver(func(_ context.Context, e ambient.Event) { second = append(second, e.Kind) }))
 		authenticate(t, client)
 		_, err := client.Scribes.CreateAndWait(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"Hello."}})
 		require.NoError(t, err)
 		assert.NotEmpty(t, first)
 		assert.Equal(t, first, second)
+	})
+}
+
+// traceOf reads what a caller has put into the context.
+type traceKey struct{}
+
+func traceOf(ctx context.Context) string { s, _ := ctx.Value(traceKey{}).(string); return s }
+
+// traced is a context that names the call it is given to.
+func traced(t *testing.T, name string) context.Context {
+	return context.WithValue(t.Context(), traceKey{}, name)
+}
+
+// A traceHandler notes the message of a record with the trace of its context, as a
+// handler does that writes trace ids.
+type traceHandler struct {
+	mu      sync.Mutex
+	records []string
+}
+
+func (h *traceHandler) Enabled(ctx context.Context, _ slog.Level) bool { return traceOf(ctx) != "" }
+func (h *traceHandler) WithAttrs([]slog.Attr) slog.Handler             { return h }
+func (h *traceHandler) WithGroup(string) slog.Handler                  { return h }
+func (h *traceHandler) Handle(ctx context.Context, r slog.Record) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.records = append(h.records, traceOf(ctx)+" "+strings.TrimPrefix(r.Message, "ambient: "))
+	return nil
+}
+
+// Each record and event has the context of its call. The token that the first call
+// fetches, the rate limit that the second meets, and its end have theirs too, and no
+// end.
+func TestEventsHaveTheContextOfTheirCall(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		handler := &traceHandler{}
+		var background []string
+		client := harness.NewClient(t, srv, ambient.WithLogger(slog.New(handler)), ambient.WithObserver(func(ctx context.Context, e ambient.Event) {
+			switch e.Kind {
+			case ambient.EventLimitClosed, ambient.EventLimitOpened, ambient.EventToken:
+				assert.NoError(t, ctx.Err())
+				background = append(background, traceOf(ctx)+" "+string(e.Kind))
+			}
+		}))
+		srv.ScriptTranscription(ambienttest.Step{Status: "STT_COMPLETED"})
+		_, err := client.Transcriptions.SubmitAndWait(traced(t, "first"), &ambient.TranscriptionRequest{Audio: harness.Visit()})
+		require.NoError(t, err)
+		srv.Fault(harness.GetRoute, 2, ambienttest.RetryAfter(429, "30"))
+		ctx, leave := context.WithCancel(traced(t, "second"))
+		time.AfterFunc(time.Second, leave)
+		_, err = client.Transcriptions.Get(ctx, 101)
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = client.Transcriptions.Get(traced(t, "third"), 101)
+		require.NoError(t, err)
+
+		assert.Equal(t, []string{
+			"first attempt", "first token", "first attempt", "first attempt", "first poll",
+			"second attempt", "second limit_closed", "second limit_wait", "second limit_opened",
+			"third limit_wait", "third attempt",
+		}, handler.records)
+		assert.Equal(t, []string{"first token", "second limit_closed", "second limit_opened"}, background)
+	})
+}
+
+// What happens in one call has one number: a submit that is repeated, a wait with all
+// its polls. Calls at the same time have different ones.
+func TestEventsOfACallHaveItsNumber(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
+		require.NoError(t, client.Authenticate(t.Context()))
+		srv.FaultRange(harness.SubmitRoute, 1, 6, ambienttest.Answer(503))
+		srv.ScriptTranscription(ambienttest.Step{Status: "QUEUED", For: 10 * time.Second}, ambienttest.Step{Status: "STT_COMPLETED"})
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				_, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+
+		calls := map[int64]map[ambient.EventKind]int{}
+		for _, e := range told.All() {
+			require.Positive(t, e.Call, e.Kind)
+			if calls[e.Call] == nil {
+				calls[e.Call] = map[ambient.EventKind]int{}
+			}
+			calls[e.Call][e.Kind]++
+			if e.Kind == ambient.EventAttempt && e.Route == "/transcribe" {
+				calls[e.Call]["submit"]++
+			}
+		}
+		require.Len(t, calls, 4, "the token's and three visits'")
+		for _, c := range calls {
+			if c[ambient.EventToken] == 0 {
+				assert.Equal(t, c[ambient.EventRetry]+1, c["submit"])
+				assert.Equal(t, c[ambient.EventPoll], c[ambient.EventAttempt]-c["submit"])
+			}
+		}
+	})
+}
+
+// In WaitAll each job is a call.
+func TestEachJobOfWaitAllIsACall(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
+		ids := harness.SubmitMany(t, srv, client, 3, func(int) time.Duration { return time.Minute })
+		for _, err := range client.Transcriptions.WaitAll(t.Context(), ids) {
+			require.NoError(t, err)
+		}
+		jobs := map[int64]int64{}
+		for _, e := range told.Of(ambient.EventPoll) {
+			if jobs[e.Call] == 0 {
+				jobs[e.Call] = e.ID
+			}
+			assert.Equal(t, jobs[e.Call], e.ID)
+		}
+		assert.Len(t, jobs, 3)
+	})
+}
+
+// Durations are numbers in a log, and their unit stands in the key.
+func TestDurationsOfALog(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var log bytes.Buffer
+		slow := ambienttest.RetryAfter(503, "4")
+		slow.Delay = 1500*time.Millisecond + 250*time.Microsecond
+		srv.Fault(harness.SubmitRoute, 1, slow)
+		client := harness.NewClient(t, srv, ambient.WithLogger(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		require.NoError(t, submittingWith(t, client, harness.Visit()))
+		assert.Contains(t, log.String(), `"duration_ms":1500.25,`)
+		assert.Regexp(t, `"wait_ms":(4000|39\d\d\.\d+),`, log.String())
 	})
 }
 
@@ -214,7 +350,7 @@ func TestEventsDoNotChange(t *testing.T) {
 			close(printed)
 		}()
 		srv.FaultRange(harness.SubmitRoute, 1, 4, ambienttest.Answer(500))
-		client := harness.NewClient(t, srv, ambient.WithObserver(func(e ambient.Event) { passed <- e }))
+		client := harness.NewClient(t, srv, ambient.WithObserver(func(_ context.Context, e ambient.Event) { passed <- e }))
 		_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
 		assert.ErrorContains(t, err, "4 attempts")
 		close(passed)

@@ -167,14 +167,14 @@ func ExampleWithLogger() {
 		fmt.Println(err)
 	}
 
-	// Output: level=WARN msg="ambient: possible_duplicate" method=POST route=/transcribe attempt=2
+	// Output: level=WARN msg="ambient: possible_duplicate" call=1 method=POST route=/transcribe attempt=2
 }
 
 // Events feed metrics; see examples/logging.
 func ExampleWithObserver() {
 	var requests, repeats atomic.Int64
 	server, client := fakeAPI(
-		ambient.WithObserver(func(e ambient.Event) {
+		ambient.WithObserver(func(_ context.Context, e ambient.Event) {
 			switch e.Kind {
 			case ambient.EventAttempt:
 				requests.Add(1)
@@ -198,7 +198,7 @@ func ExampleWithObserver() {
 
 // The endpoint is a label for metrics: it has no id in it.
 func ExampleEvent_Endpoint() {
-	server, client := fakeAPI(ambient.WithObserver(func(e ambient.Event) {
+	server, client := fakeAPI(ambient.WithObserver(func(_ context.Context, e ambient.Event) {
 		if e.Kind == ambient.EventAttempt {
 			fmt.Println(e.Endpoint(), e.Attempt.StatusCode)
 		}

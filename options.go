@@ -190,7 +190,7 @@ func WithLimiter(l Limiter) Option {
 	}
 }
 
-// WithLogger logs every Event: at Warn what a person should look into (a possible
+// WithLogger logs every Event with the context it happened in: at Warn what a person should look into (a possible
 // duplicate, an unknown status, odd audio, a failed renewal of the token), at Info
 // what makes calls slow (retries, waits for the rate limit) and new tokens, at Debug
 // attempts and polls. No patient data or secret is logged. Without it the SDK is
@@ -205,9 +205,11 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithObserver calls f with every Event, from the goroutine it happens in. f
-// must be fast and safe for concurrent use. It may be given more than once.
-func WithObserver(f func(Event)) Option {
+// WithObserver calls f with every Event, in the goroutine and with the context it
+// happened in. Work in the background has the values of the call that began it,
+// without its cancellation: the renewal of a token, and the end of a rate limit. f
+// must be fast and safe for concurrent use. WithObserver may be given more than once.
+func WithObserver(f func(ctx context.Context, e Event)) Option {
 	return func(c *Client) error {
 		if f == nil {
 			return invalid("WithObserver", "the function is nil")

@@ -17,12 +17,16 @@ type WaitOption interface {
 type callOptions struct {
 	progress func(sent, total int64)
 	info     *CallInfo
+	number   int64 // of the call in events; 0 for the next
 }
 
 type callOption func(*callOptions)
 
 func (f callOption) applyCall(o *callOptions) { f(o) }
 func (f callOption) applyWait(o *waitOptions) { f(&o.callOptions) }
+
+// withNumber gives a call the number of the one that it is part of.
+func withNumber(n int64) CallOption { return callOption(func(o *callOptions) { o.number = n }) }
 
 // WithProgress calls f with the bytes of the current attempt's body that were
 // handed to the connection, and the body's size, -1 if unknown. A repeated

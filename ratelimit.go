@@ -26,8 +26,8 @@ type Limiter interface {
 // limitChanged tells observers that the gate closed or opened.
 func (c *Client) limitChanged(change throttle.Change) {
 	if change.Closed {
-		c.emit(Event{Kind: EventLimitClosed, Wait: time.Until(change.Until), Waiting: change.Waiting})
+		c.emit(change.Context, Event{Kind: EventLimitClosed, Wait: time.Until(change.Until), Waiting: change.Waiting})
 	} else {
-		c.emit(Event{Kind: EventLimitOpened, Waiting: change.Waiting})
+		c.emit(change.Context, Event{Kind: EventLimitOpened, Waiting: change.Waiting})
 	}
 }

@@ -26,7 +26,7 @@ type waits struct {
 	all []time.Duration
 }
 
-func (w *waits) observe(e ambient.Event) {
+func (w *waits) observe(_ context.Context, e ambient.Event) {
 	if e.Kind == ambient.EventRetry {
 		w.mu.Lock()
 		defer w.mu.Unlock()

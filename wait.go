@@ -62,6 +62,7 @@ func newWaiter[T job](c *Client, get func(context.Context, int64, ...CallOption)
 			o.applyWait(&w.waitOptions)
 		}
 	}
+	w.number = c.nextCall()
 	return w
 }
 
@@ -73,8 +74,9 @@ func (w *waiter[T]) submitOptions() CallOption {
 // A watch is what a wait knows of one job.
 type watch struct {
 	id        int64
-	isNew     bool // submitted by this call
-	duplicate bool // perhaps twice
+	call      int64 // number of the wait, in events
+	isNew     bool  // submitted by this call
+	duplicate bool  // perhaps twice
 	started   time.Time
 	due       time.Time // of the next poll
 	polls     int
@@ -87,13 +89,13 @@ type watch struct {
 // wait waits for an existing job, which may be done already.
 func (w *waiter[T]) wait(ctx context.Context, id int64) (T, error) {
 	now := time.Now()
-	return w.follow(ctx, &watch{id: id, started: now, due: now})
+	return w.follow(ctx, &watch{id: id, call: w.number, started: now, due: now})
 }
 
 // waitNew waits for a job that was just submitted, perhaps twice.
 func (w *waiter[T]) waitNew(ctx context.Context, id int64, duplicate bool) (T, error) {
 	now := time.Now()
-	k := &watch{id: id, isNew: true, duplicate: duplicate, started: now, due: now.Add(w.min)}
+	k := &watch{id: id, call: w.number, isNew: true, duplicate: duplicate, started: now, due: now.Add(w.min)}
 	k.trim(ctx)
 	return w.follow(ctx, k)
 }
@@ -125,7 +127,7 @@ func (w *waiter[T]) follow(ctx context.Context, k *watch) (T, error) {
 func (w *waiter[T]) poll(ctx context.Context, k *watch) (T, CallInfo, error) {
 	var info CallInfo
 	start := time.Now()
-	job, err := w.get(ctx, k.id, WithCallInfo(&info))
+	job, err := w.get(ctx, k.id, WithCallInfo(&info), withNumber(k.call))
 	k.lastTook = time.Since(start)
 	return job, info, err
 }
@@ -139,9 +141,9 @@ func (w *waiter[T]) take(ctx context.Context, k *watch, job T, err error) (T, er
 	if err == nil {
 		k.failures = 0
 		state := job.state()
-		w.noteStatus(k, state)
+		w.noteStatus(ctx, k, state)
 		if job.Done() {
-			w.tell(k, 0, nil)
+			w.tell(ctx, k, 0, nil)
 			return job, job.Err(), true
 		}
 		asked = askedFor(ratelimitheader.Read(state.header, time.Now()))
@@ -149,7 +151,7 @@ func (w *waiter[T]) take(ctx context.Context, k *watch, job T, err error) (T, er
 	} else {
 		k.failures++
 		if !k.transient(ctx, err) {
-			w.tell(k, 0, err)
+			w.tell(ctx, k, 0, err)
 			return none, k.ended(err), true
 		}
 		if api, ok := errors.AsType[*APIError](err); ok {
@@ -161,10 +163,10 @@ func (w *waiter[T]) take(ctx context.Context, k *watch, job T, err error) (T, er
 		k.due = time.Now().Add(max(asked, w.min))
 	}
 	if !k.trim(ctx) {
-		w.tell(k, 0, err)
+		w.tell(ctx, k, 0, err)
 		return none, k.ended(context.DeadlineExceeded), true
 	}
-	w.tell(k, time.Until(k.due), err)
+	w.tell(ctx, k, time.Until(k.due), err)
 	return none, nil, false
 }
 
@@ -231,20 +233,20 @@ func (k *watch) trim(ctx context.Context) bool {
 }
 
 // noteStatus remembers the status and tells of each unknown one, once.
-func (w *waiter[T]) noteStatus(k *watch, state jobState) {
+func (w *waiter[T]) noteStatus(ctx context.Context, k *watch, state jobState) {
 	if !state.known && !slices.Contains(k.unknown, state.status) {
 		k.unknown = append(k.unknown, state.status)
-		w.client.emit(Event{Kind: EventUnknownStatus, ID: k.id, Status: redact.Text(state.status)})
+		w.client.emit(ctx, Event{Kind: EventUnknownStatus, Call: k.call, ID: k.id, Status: redact.Text(state.status)})
 	}
 	k.status = state.status
 }
 
-func (w *waiter[T]) tell(k *watch, next time.Duration, err error) {
+func (w *waiter[T]) tell(ctx context.Context, k *watch, next time.Duration, err error) {
 	status := ""
 	if err == nil {
 		status = redact.Text(k.status)
 	}
-	w.client.emit(Event{Kind: EventPoll, ID: k.id, Status: status, Number: k.polls, Wait: next, Err: err})
+	w.client.emit(ctx, Event{Kind: EventPoll, Call: k.call, ID: k.id, Status: status, Number: k.polls, Wait: next, Err: err})
 	if w.onPoll != nil {
 		w.onPoll(PollEvent{ID: k.id, Status: status, Polls: k.polls, Next: next, Err: err})
 	}

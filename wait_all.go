@@ -15,7 +15,7 @@ const maxPolls = 8
 // returns.
 func (w *waiter[T]) waitAll(ctx context.Context, ids []int64) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		a := &allWaiter[T]{waiter: w, due: watchAll(ids), polled: make(chan polled[T], maxPolls)}
+		a := &allWaiter[T]{waiter: w, due: w.watchAll(ids), polled: make(chan polled[T], maxPolls)}
 		ctx, cancel := context.WithCancel(ctx)
 		defer a.drain()
 		defer cancel()
@@ -34,14 +34,14 @@ func (w *waiter[T]) waitAll(ctx context.Context, ids []int64) iter.Seq2[T, error
 }
 
 // watchAll starts a watch for each id, once.
-func watchAll(ids []int64) dueHeap {
+func (w *waiter[T]) watchAll(ids []int64) dueHeap {
 	now := time.Now()
 	seen := make(map[int64]bool, len(ids))
 	watches := make(dueHeap, 0, len(ids))
 	for _, id := range ids {
 		if !seen[id] {
 			seen[id] = true
-			watches = append(watches, &watch{id: id, started: now, due: now})
+			watches = append(watches, &watch{id: id, call: w.client.nextCall(), started: now, due: now})
 		}
 	}
 	return watches // all due now, so in heap order

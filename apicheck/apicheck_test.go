@@ -41,7 +41,7 @@ var (
 	_ func(perSecond float64, burst int) ambient.Option                                             = ambient.WithRateLimit
 	_ func(ambient.Limiter) ambient.Option                                                          = ambient.WithLimiter
 	_ func(*slog.Logger) ambient.Option                                                             = ambient.WithLogger
-	_ func(func(ambient.Event)) ambient.Option                                                      = ambient.WithObserver
+	_ func(func(context.Context, ambient.Event)) ambient.Option                                     = ambient.WithObserver
 	_ func(time.Duration) ambient.Option                                                            = ambient.WithStallTimeout
 	_ func(time.Duration) ambient.Option                                                            = ambient.WithResponseTimeout
 	_ func(product string) ambient.Option                                                           = ambient.WithUserAgent

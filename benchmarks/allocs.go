@@ -76,7 +76,7 @@ func getOurs() func(context.Context) error {
 	c := ours(loopback, newCanned(transcriptionJSON),
 		ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 5}),
 		ambient.WithRateLimit(1e9, 1e9),
-		ambient.WithObserver(func(ambient.Event) { events++ }))
+		ambient.WithObserver(func(context.Context, ambient.Event) { events++ }))
 	var info ambient.CallInfo
 	withInfo := ambient.WithCallInfo(&info)
 	return func(ctx context.Context) error {

@@ -45,7 +45,7 @@ func newMetrics() *metrics {
 	return &metrics{events: map[ambient.EventKind]int{}, answers: map[string]int{}}
 }
 
-func (m *metrics) observe(e ambient.Event) {
+func (m *metrics) observe(_ context.Context, e ambient.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.events[e.Kind]++

@@ -31,7 +31,7 @@ func everythingOn(t testing.TB) *ambient.Client {
 		ambient.WithHTTPClient(&http.Client{Transport: cannedTransport{}}),
 		ambient.WithTokenSource(fixedToken{ambient.NewToken("synthetic", time.Now().Add(time.Hour))}),
 		ambient.WithRateLimit(1e9, 1e6),
-		ambient.WithObserver(func(ambient.Event) {}),
+		ambient.WithObserver(func(context.Context, ambient.Event) {}),
 		ambient.WithHeader("X-Site", "synthetic"),
 	)
 	require.NoError(t, err)

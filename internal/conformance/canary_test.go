@@ -96,7 +96,7 @@ func (w *loudWatch) options() []ambient.Option {
 	debug := &slog.HandlerOptions{Level: slog.LevelDebug}
 	return []ambient.Option{
 		ambient.WithLogger(slog.New(slog.NewTextHandler(w, debug))), ambient.WithLogger(slog.New(slog.NewJSONHandler(w, debug))),
-		ambient.WithObserver(func(e ambient.Event) {
+		ambient.WithObserver(func(_ context.Context, e ambient.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)

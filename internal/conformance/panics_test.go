@@ -39,7 +39,7 @@ func TestAPanicCostsNoRoomAtTheGate(t *testing.T) {
 				due := false
 				client := harness.NewClient(t, srv,
 					ambient.WithHTTPClient(&http.Client{Transport: panickingTransport{srv.Client().Transport, func() bool { return due && where == "transport" }}}),
-					ambient.WithObserver(func(e ambient.Event) {
+					ambient.WithObserver(func(_ context.Context, e ambient.Event) {
 						if due && string(e.Kind) == where {
 							panic("an observer's mistake")
 						}
@@ -119,7 +119,7 @@ func (m meeting) RoundTrip(*http.Request) (*http.Response, error) {
 func TestARenewalThatEndsItsGoroutine(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		var ended atomic.Bool
-		client := harness.NewClient(t, srv, ambient.WithObserver(func(ambient.Event) {
+		client := harness.NewClient(t, srv, ambient.WithObserver(func(context.Context, ambient.Event) {
 			if !ended.Swap(true) {
 				runtime.Goexit()
 			}

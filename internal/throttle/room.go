@@ -1,6 +1,7 @@
 package throttle
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -28,7 +29,8 @@ func (g *Gate) room(now time.Time) (opens time.Time, ok bool) {
 	}
 	if ok && !g.open {
 		g.open = true
-		g.changes = append(g.changes, Change{Waiting: g.queue.Len()})
+		g.changes = append(g.changes, Change{Context: g.closedBy, Waiting: g.queue.Len()})
+		g.closedBy = nil
 	}
 	return opens, ok
 }
@@ -79,7 +81,7 @@ func (g *Gate) giveBack(t Ticket) bool {
 }
 
 // issue counts one request out.
-func (g *Gate) issue(now time.Time) Ticket {
+func (g *Gate) issue(ctx context.Context, now time.Time) Ticket {
 	if g.inFlight == 0 {
 		g.epochEnd = now.Add(heldFor)
 	}
@@ -94,5 +96,5 @@ func (g *Gate) issue(now time.Time) Ticket {
 			}
 		}
 	}
-	return Ticket{at: now, epoch: g.epoch}
+	return Ticket{ctx: ctx, at: now, epoch: g.epoch}
 }

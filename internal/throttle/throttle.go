@@ -42,9 +42,10 @@ type Gate struct {
 	// Closing.
 	closedAt    time.Time
 	closedUntil time.Time
-	open        bool // false from a closing until it is noticed that it ended
-	refusals    int  // closings since the last success
-	goodCalls   int  // successes since the last closing
+	open        bool            // false from a closing until it is noticed that it ended
+	refusals    int             // closings since the last success
+	goodCalls   int             // successes since the last closing
+	closedBy    context.Context // of the last closing
 
 	// What the headers say; remaining is -1 when unknown.
 	remaining, limit int64
@@ -66,6 +67,7 @@ type Gate struct {
 
 // A Change is a closing or opening of the gate.
 type Change struct {
+	Context context.Context // has the values of the call that brought the closing about, and no end
 	Closed  bool
 	Until   time.Time // of a closing
 	Waiting int       // calls in the line
@@ -79,6 +81,7 @@ func New(notify func(Change)) *Gate {
 
 // A Ticket is the right to one request. It must be given back with Leave.
 type Ticket struct {
+	ctx   context.Context
 	at    time.Time
 	epoch uint64
 }
@@ -133,7 +136,7 @@ func (g *Gate) Leave(t Ticket, o Outcome) {
 		g.goodCalls++
 	}
 	if g.open && g.remaining == 0 && now.Before(g.reset) {
-		g.shut(g.reset, g.queue.Len())
+		g.shut(t, g.reset, g.queue.Len())
 	}
 	g.dispatch(now)
 }
@@ -183,13 +186,13 @@ func (g *Gate) refuse(t Ticket, info ratelimitheader.Info, now time.Time) {
 	g.gap, g.flight, g.released = max(g.pause, minPause)/perPause, coldFlight, 0
 	g.goodCalls = 0
 	g.closedAt, g.closedUntil = now, until
-	g.shut(until, g.queue.Len()+1) // the refused call waits too
+	g.shut(t, until, g.queue.Len()+1) // the refused call waits too
 }
 
 // shut tells of a closing.
-func (g *Gate) shut(until time.Time, waiting int) {
-	g.open = false
-	g.changes = append(g.changes, Change{Closed: true, Until: until, Waiting: waiting})
+func (g *Gate) shut(t Ticket, until time.Time, waiting int) {
+	g.open, g.closedBy = false, context.WithoutCancel(t.ctx)
+	g.changes = append(g.changes, Change{Context: g.closedBy, Closed: true, Until: until, Waiting: waiting})
 }
 
 // lengthen adapts the pause: longer when the last one brought nothing, shorter
@@ -216,7 +219,7 @@ func (g *Gate) dispatch(now time.Time) {
 			return
 		}
 		w := g.queue.Remove(g.queue.Front()).(*waiter)
-		g.settle(w, g.issue(now), nil)
+		g.settle(w, g.issue(w.ctx, now), nil)
 	}
 }
 
@@ -261,7 +264,7 @@ func (g *Gate) Enter(ctx context.Context, patience time.Duration, order *uint64)
 	now := time.Now()
 	opens, ok := g.room(now)
 	if ok && g.queue.Len() == 0 {
-		t := g.issue(now)
+		t := g.issue(ctx, now)
 		g.unlock()
 		return t, nil
 	}

@@ -22,6 +22,7 @@ func (e *TooLongError) Is(target error) bool {
 
 // A waiter is one call in the line.
 type waiter struct {
+	ctx      context.Context
 	order    uint64
 	place    *list.Element
 	latest   time.Time // when it must be gone; zero = never
@@ -35,7 +36,7 @@ type waiter struct {
 }
 
 func newWaiter(ctx context.Context, patience time.Duration, order uint64, now time.Time) *waiter {
-	w := &waiter{order: order, patient: patience >= 0, verdict: make(chan struct{})}
+	w := &waiter{ctx: ctx, order: order, patient: patience >= 0, verdict: make(chan struct{})}
 	if w.patient {
 		w.latest = now.Add(patience)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -113,10 +114,17 @@ type Events struct {
 	all []ambient.Event
 }
 
-func (e *Events) Observe(event ambient.Event) {
+func (e *Events) Observe(_ context.Context, event ambient.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, event)
+}
+
+// All lists the events so far.
+func (e *Events) All() []ambient.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.all)
 }
 
 // Of lists the events of one kind so far.
