@@ -1,6 +1,7 @@
 package throttle
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,7 +63,7 @@ func TestWindowWithHeaders(t *testing.T) {
 		reset.Info.Reset = b.start.Add(2 * time.Second)
 		reset.Info.Remaining = 0
 		for range 3 {
-			b.Leave(Ticket{at: b.start}, reset)
+			b.Leave(Ticket{ctx: context.Background(), at: b.start}, reset)
 		}
 		time.Sleep(1999 * time.Millisecond)
 		assert.Empty(b, went)

@@ -36,7 +36,12 @@ func TestHeadersThatStopComing(t *testing.T) {
 func TestAnnouncedClosingIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []Change
-		g := New(func(c Change) { told = append(told, c) })
+		ctx := context.WithoutCancel(t.Context())
+		g := New(func(c Change) {
+			require.Equal(t, ctx, c.Context)
+			c.Context = nil
+			told = append(told, c)
+		})
 		reset := time.Now().Add(time.Minute)
 		for range 2 {
 			var place uint64
