@@ -1,28 +1,64 @@
-// Package ambient is a client of the Ambient AI Scribe API, which turns the
-// recording of a medical visit into a transcript and a clinical note.
+// Package ambient is a client of the Ambient AI Scribe API. The API turns the recording
+// of a medical visit into a transcript and a clinical note.
 //
-//	client, err := ambient.NewClient(ambient.WithCredentials(username, password))
-//	...
-//	transcript, err := client.Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{
-//		Audio: ambient.AudioFile("visit.mp3"),
-//	})
+// # Getting started
+//
+// This program reads the credentials from AMBIENT_USERNAME and AMBIENT_PASSWORD.
+//
+//	package main
+//
+//	import (
+//		"context"
+//		"fmt"
+//		"log"
+//
+//		ambient "github.com/ambient-scribe/ambient-go"
+//	)
+//
+//	func main() {
+//		client, err := ambient.NewClient()
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		ctx := context.Background()
+//		transcript, err := client.Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{
+//			Audio: ambient.AudioFile("visit.mp3"),
+//		})
+//		if err != nil {
+//			log.Fatal(err) // safe to log
+//		}
+//		note, err := client.Scribes.CreateAndWait(ctx, &ambient.ScribeRequest{
+//			TemplateIDs: []int64{123}, // a template of your account
+//			Transcripts: []string{transcript.RawText},
+//		})
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		for field, value := range note.Extra {
+//			fmt.Printf("%s: %s\n", field, value)
+//		}
+//	}
+//
+// Share one [Client] in a program. It is safe for concurrent use.
 //
 // # Jobs
 //
-// Work is asynchronous: a submit uploads the recording and returns an id, a wait
-// polls that id until the job has ended. The two are separate calls, and the
-// second needs the id only, in this process or another. SubmitAndWait and
-// CreateAndWait make both. The first poll of a new job comes after 1 s, of any
-// other at once; the time between two polls is an eighth of the job's age, at least
-// 1 s and at most 60 s (WithPollInterval), or what the server's Retry-After asks for.
-// A wait ends before its job when its context does, when a poll is refused, and when
-// 10 in a row fail; the error is then a [WaitError] with the id to resume with.
+// A submit uploads the recording and returns the id of a job. A wait polls the job
+// until it has ended. SubmitAndWait and CreateAndWait do both. Wait needs only the id,
+// so another process can call it, for example after a restart. WaitAll waits for many
+// ids at once.
 //
-// The API has no list of jobs, so no program can look whether the service has a
-// visit. Store that a visit is about to be submitted, and its id afterwards: one
-// without an id after a crash is like an error of which MaybeSubmitted is true.
-// Leave it to a person to ask the vendor, with [SupportReport], before it is
-// submitted again. The directory examples/testing has such an application.
+// The first poll of a new job comes after 1 s, and Wait polls at once. The time between
+// two polls is an eighth of the job's age, at least 1 s and at most 60 s. Set these
+// bounds with [WithPollInterval]. A Retry-After of the server replaces the interval. A
+// wait ends early when its context ends, when a poll is refused, or when 10 polls in a
+// row fail. The error is then a [WaitError] with the id of the job.
+//
+// The API has no list of jobs, so no program can look up whether the service has a
+// visit. Store that a submit begins, and store the id when it ends. A visit that has no
+// id after a crash is like a visit whose error is [MaybeSubmitted]. Ask the vendor, with
+// [SupportReport], before you submit it again. The directory examples/testing has an
+// application that does this.
 //
 // # Errors
 //
@@ -47,19 +83,18 @@
 //	DecodeError                                    see Body: a success, but not as documented
 //	any other status: APIError alone               see StatusCode
 //
-// [Retryable] is true of a 408, 425 and 429, of [InternalServerError],
-// [BadGatewayError], [ServiceUnavailableError] and [GatewayTimeoutError], of a
-// [NetworkError], and of a call that its deadline ended. If the context ends a
-// call, errors.Is finds the context's error; errors.As finds a NetworkError too if
-// a request was on its way.
+// [Retryable] is true of a 429, of the other statuses after which a read is repeated, of
+// a [NetworkError], and of a call that its deadline ended. If the context ends a call,
+// errors.Is finds the error of the context. errors.As finds a NetworkError too if a
+// request was on its way.
 //
 // # What is repeated
 //
-// Reads are GETs and the token call; submits are POSTs that create a job. A
-// repeat waits for an exponential backoff with full jitter, bounded by
-// [RetryPolicy], or for the server's Retry-After. If that wait would pass the
-// context's deadline, the call ends at once. All retries of a client draw on one
-// quota, so that an outage is not multiplied.
+// GETs and the token call are reads. POSTs that create a job are submits. Before a
+// repeat, the call waits for an exponential backoff with full jitter, or for the
+// server's Retry-After. [RetryPolicy] bounds both. If the wait would pass the context's
+// deadline, the call ends at once. The retries of a client share one quota, so that
+// they do not multiply the load in an outage.
 //
 //	outcome of an attempt             read                submit
 //	2xx                               success             success
@@ -78,15 +113,15 @@
 //	audio failed or changed           -                   AudioError
 //	redirect                          error               error
 //
-// The 401 of the token call itself is an error at once. If the server answers 417 to
-// Expect: 100-continue, the upload is sent again without that header. After the last
-// repeat, 4 attempts by default, the error is that of the last one; a submit may have
-// been taken by any that was answered with 500, 502 or 504. A body that cannot be
-// read twice ([AudioReader]) is sent once.
+// A 401 of the token call is an error at once. After a 417 to Expect: 100-continue, the
+// upload is sent again without that header. An [AudioReader] cannot be read twice, so a
+// request is repeated only if nothing of it was sent.
 //
-// PossibleDuplicate of a submission is true if an earlier attempt may have created a
-// job as well, or if net/http sent the request again by itself. To rather have an
-// error than a possible duplicate, set RetryPolicy.Submits to RetrySafe.
+// A call makes 4 attempts at most, unless RetryPolicy.MaxAttempts says otherwise. Its
+// error is that of the last attempt. Each attempt of a submit that met a 500, 502 or 504
+// may have created a job. If a later attempt succeeds, PossibleDuplicate of the
+// submission is true. It is true too if net/http repeated the request by itself. Set
+// RetryPolicy.Submits to RetrySafe to get an error instead of a possible duplicate.
 //
 // # Rate limits
 //
@@ -111,27 +146,38 @@
 // # Patient data
 //
 // Errors, events, logs and the printed form of every type show methods, routes with
-// ids, statuses, times, counts and sizes. Of a server's message they show the words
-// of a fixed vocabulary of API English, numbers below 1,000 and the ids of the call;
-// all else is masked. The full text is in APIError.Detail and Body. Requests and
-// results marshal to JSON in full. Upload names are neutral. Authorization is sent to
-// the base URL's origin only, and redirects are not followed.
+// ids, statuses, times, counts and sizes. The message of a server is masked, except for
+// the words of a fixed vocabulary of API English, numbers below 1,000 and the ids of the
+// call. APIError.Detail and Body have the full text. Requests and results marshal to
+// JSON in full, so that a program can store them. The file name in an upload is neutral.
+// Authorization is sent to the origin of the base URL only, and redirects are not
+// followed.
 //
-// Some things are out of this package's hands:
+// This package cannot control the following:
 //
-//   - GODEBUG=http2debug=1 and =2 make net/http log headers and bodies, token and
-//     password among them.
-//   - net/http logs, to the standard logger, what a server sends beyond the
-//     Content-Length that it announced: give log.SetOutput a safe place.
-//   - fmt prints an unexported field of your struct without asking the value in it:
-//     hold requests, results and errors there as pointers, and print with %v.
-//   - fmt answers %p, and %w outside of fmt.Errorf, with the fields of a value: never
-//     print with them. go vet finds %w only.
-//   - slog.JSONHandler marshals a slice, map or struct that holds requests or results,
-//     in full: log them one by one.
+//   - With GODEBUG=http2debug=1 or =2, net/http logs headers and bodies, and the token
+//     and the password among them. Do not set these in production.
+//   - If a server sends more than the Content-Length that it announced, net/http logs
+//     the rest to the standard logger. Give log.SetOutput a safe place.
+//   - fmt prints an unexported field of your struct without calling its methods. Hold
+//     requests, results and errors there as pointers, and print with %v.
+//   - For %p, and for %w outside of fmt.Errorf, fmt prints the fields of a value. Do not
+//     use them. go vet finds only %w.
+//   - slog.JSONHandler marshals a slice, map or struct that holds requests or results in
+//     full. Log them one by one.
+//   - encoding/gob, a memory dump, and a transport or proxy that logs show everything.
+//
+// # What the vendor has not published
+//
+//	unknown                     this package
+//	the fields of the note      keeps every field in Scribe.Extra, and Scribe.Decode reads them into your type
+//	rate limits, their headers  reads all forms in use, and needs none
+//	an idempotency key          does not repeat a submit whose answer is lost, and says so in the error
+//	new states of a job         treats an unknown state as unfinished, and reports it once
+//	list, cancel, delete        has no method for them, and Client.Do calls any endpoint
 //
 // # Testing
 //
-// Package ambienttest has a fake API for your own tests, over loopback or in
+// Package ambienttest has a fake API for your tests. It listens on loopback, or runs in
 // memory for testing/synctest.
 package ambient

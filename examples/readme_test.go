@@ -15,9 +15,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
 
-// snippets are the Go code blocks of the README, each of which says in a
-// comment before it what it is.
-var snippets = regexp.MustCompile("(?s)<!-- (program|test|fragment|option) -->\n```go\n(.*?)```")
+// snippets are the Go code blocks of the README. A comment before each names its kind.
+var snippets = regexp.MustCompile("(?s)<!-- (program|errors|option) -->\n```go\n(.*?)```")
 
 // Every Go block of the README is compiled, and run against the fake API.
 func TestReadmeSnippets(t *testing.T) {
@@ -36,35 +35,49 @@ func TestReadmeSnippets(t *testing.T) {
 			case "program":
 				out, err := runProgram(t, dir, code)
 				require.NoError(t, err, "%s", out)
-			case "fragment":
-				out, err := runProgram(t, dir, mainOf("client, err := ambient.NewClient()\n"+check+code+"if transcript.RawText == \"\" {\nlog.Fatal()\n}\n"+check))
+			case "errors":
+				out, err := runProgram(t, dir, matchErrors(code))
 				require.NoError(t, err, "%s", out)
 			case "option":
 				out, err := runProgram(t, dir, mainOf("client, err := ambient.NewClient("+strings.TrimSpace(code)+")\n"+check+
 					"_, err = client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: ambient.AudioFile(\"visit.mp3\")})\n"+check))
-				require.NoError(t, err, "%s", out)
-			case "test":
-				file := filepath.Join(dir, "readme_test.go")
-				write(t, file, "package readme\n\nimport (\n\t\"testing\"\n\t\"testing/synctest\"\n\t\"time\"\n\n"+
-					"\tambient \"github.com/ambient-scribe/ambient-go\"\n\t\"github.com/ambient-scribe/ambient-go/ambienttest\"\n)\n\n"+code)
-				out, err := exec.Command("go", "test", file).CombinedOutput()
 				require.NoError(t, err, "%s", out)
 			}
 		})
 	}
 }
 
+// The getting started of doc.go is the program of the README, which is built and run.
+func TestGettingStartedIsTheReadmesProgram(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	program := snippets.FindStringSubmatch(string(readme))
+	require.Equal(t, "program", program[1])
+
+	doc, err := os.ReadFile("../doc.go")
+	require.NoError(t, err)
+	started := regexp.MustCompile(`(?s)# Getting started\n.*?\n(//\tpackage main\n.*?)//\n// \w`).FindStringSubmatch(string(doc))
+	require.NotNil(t, started)
+	code := regexp.MustCompile(`(?m)^//\t?`).ReplaceAllString(started[1], "")
+	assert.Equal(t, program[2], code)
+}
+
 // check is what a program does with an error.
 const check = "if err != nil {\nlog.Fatal(err)\n}\n"
 
-// mainOf makes a program of a piece of one.
-func mainOf(body string) string {
-	return "package main\n\nimport (\n\t\"context\"\n\t\"log\"\n\n\tambient \"github.com/ambient-scribe/ambient-go\"\n)\n\n" +
-		"func main() {\nctx := context.Background()\n" + body + "}\n"
+// matchErrors makes a program that submits a visit, waits for it and matches the error.
+func matchErrors(code string) string {
+	return mainOf("client, err := ambient.NewClient()\n" + check +
+		"_, err = client.Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{Audio: ambient.AudioFile(\"visit.mp3\")})\n" + code)
 }
 
-// Every relative link of the project's papers, and every Go file that they name,
-// is there and not empty.
+// mainOf makes a program of a function body.
+func mainOf(body string) string {
+	return "package main\n\nimport (\n\t\"context\"\n\t\"errors\"\n\t\"log\"\n\n\tambient \"github.com/ambient-scribe/ambient-go\"\n)\n\n" +
+		"func main() {\nctx := context.Background()\n_ = errors.As\n" + body + "}\n"
+}
+
+// Every file that a document links to or names in code exists and is not empty.
 func TestPapersNameWhatThereIs(t *testing.T) {
 	papers, err := filepath.Glob("../*.md")
 	require.NoError(t, err)
@@ -83,26 +96,26 @@ func TestPapersNameWhatThereIs(t *testing.T) {
 	}
 }
 
-// What the README shows of errors must not lose a job: a wait that a 401 ends has
-// the id of one, and is matched before the 401.
+// The README's match of errors must not lose a job. A wait that a 401 ends is matched
+// before the 401, since it has the id.
 func TestReadmeKeepsTheID(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
 	for _, m := range snippets.FindAllStringSubmatch(string(readme), -1) {
-		if strings.Contains(m[2], "ambient.WaitError") {
-			out, err := runProgram(t, t.TempDir(), m[2], func(srv *ambienttest.Server) {
+		if m[1] == "errors" {
+			out, err := runProgram(t, t.TempDir(), matchErrors(m[2]), func(srv *ambienttest.Server) {
 				srv.FaultRange("GET /transcribe/{id}", 1, 2, ambienttest.Answer(401))
 			})
 			assert.Error(t, err)
-			assert.Contains(t, out, "resume with Wait and this id: 101")
+			assert.Contains(t, out, "call Wait with this id: 101")
 			return
 		}
 	}
-	t.Fatal("no program matches a WaitError")
+	t.Fatal("the README matches no errors")
 }
 
-// runProgram runs code beside a visit.mp3, with the environment that a user
-// would set, and returns what it prints.
+// runProgram runs code beside a visit.mp3, with the environment that a user would set,
+// and returns its output.
 func runProgram(t *testing.T, dir, code string, plans ...func(*ambienttest.Server)) (string, error) {
 	t.Helper()
 	srv := ambienttest.Start(t, ambienttest.WithJobTime(10*time.Millisecond))
