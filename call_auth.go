@@ -1,5 +1,7 @@
 package ambient
 
+import "cmp"
+
 // callAuth is what a call remembers of its authorization.
 type callAuth struct {
 	refused Token // the token that the API refused; zero before that
@@ -31,7 +33,7 @@ func (c *call) token() (Token, error) {
 	if c.request.isTokenCall {
 		return Token{}, nil
 	}
-	token, err := c.client.tokens.Token(c.ctx)
+	token, err := c.sourceToken()
 	switch {
 	case err == nil && c.auth.refused.Value() != "" && token.Value() == c.auth.refused.Value():
 		return Token{}, c.failure(ending{})
@@ -39,6 +41,26 @@ func (c *call) token() (Token, error) {
 		return token, nil
 	}
 	return Token{}, c.tokenError(err)
+}
+
+// sourceToken asks the token source. A source that the caller gave may ignore its
+// context, so it is left behind when that ends.
+func (c *call) sourceToken() (Token, error) {
+	switch s := c.client.tokens.(type) {
+	case *passwordSource:
+		return s.Token(c.ctx)
+	case staticToken:
+		return s.token, nil
+	}
+	type result struct {
+		token Token
+		err   error
+	}
+	r, err := callWithContext(c.ctx, c.client, func() (r result) {
+		r.token, r.err = c.client.tokens.Token(c.ctx)
+		return r
+	})
+	return r.token, cmp.Or(err, r.err)
 }
 
 // replaceToken invalidates a token that the API refused, once in a call.
