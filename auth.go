@@ -31,10 +31,11 @@ type passwordSource struct {
 
 // A refresh is a token call that any number of callers wait for.
 type refresh struct {
-	number int64         // of the token call, in events
-	done   chan struct{} // closed when token and err are set
-	token  Token
-	err    error
+	number   int64         // of the token call, in events
+	done     chan struct{} // closed when the others are set
+	token    Token
+	err      error
+	panicked any // with what a function of the caller panicked
 }
 
 // A rejectedLogin remembers credentials that were refused, so that a thousand callers
@@ -118,15 +119,19 @@ func (s *passwordSource) startRefresh(ctx context.Context) *refresh {
 	go func() {
 		defer close(r.done)
 		defer cancel()
+		defer func() { r.panicked = cmp.Or(r.panicked, recover()) }() // of an observer
 		s.run(ctx, r)
 		s.client.emit(ctx, Event{Kind: EventToken, Call: r.number, Method: http.MethodPost, Route: tokenRoute, Err: r.err})
 	}()
 	return r
 }
 
+// run fetches a token. A panic or the end of the goroutine in a function of the caller
+// is an error of the refresh.
 func (s *passwordSource) run(ctx context.Context, r *refresh) {
 	defer s.finish(r)
-	r.err = errGoexit // where a function of the caller ends this goroutine
+	defer func() { r.panicked = recover() }()
+	r.err = errGoexit
 	r.token, r.err = s.fetch(ctx, r.number)
 }
 
@@ -144,6 +149,9 @@ func (s *passwordSource) finish(r *refresh) {
 func (r *refresh) wait(ctx context.Context) (Token, error) {
 	select {
 	case <-r.done:
+		if r.panicked != nil {
+			panic(r.panicked) // where the caller can recover
+		}
 		return r.token, r.err
 	case <-ctx.Done():
 		return Token{}, ctx.Err()

@@ -73,11 +73,10 @@ type outcome struct {
 }
 
 func (c *Client) newCall(ctx context.Context, method, route string, opts []CallOption) *call {
-	summary := &requestSummary{method: method, route: route, submit: !idempotent(method)}
+	h := &history{requestSummary: requestSummary{method: method, route: route, submit: !idempotent(method)}}
 	call := &call{
-		client: c, ctx: ctx, policy: c.retry,
-		request: request{requestSummary: summary, url: c.urlOf(route)},
-		history: &history{requestSummary: summary},
+		client: c, ctx: ctx, policy: c.retry, history: h,
+		request: request{requestSummary: &h.requestSummary, url: c.urlOf(route)},
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -179,35 +178,43 @@ func (c *Client) urlOf(path string) *url.URL {
 // surfaces here. The function may hang, so it is left behind when ctx ends. What it
 // returns after that is dropped, and a panic is reported to the observers.
 func callWithContext[T any](ctx context.Context, c *Client, f func() T) (T, error) {
-	var v T
-	failed := errGoexit
-	var panicked any
-	var settled atomic.Bool // the function has ended, or was left behind
-	ended := make(chan struct{})
-	go func() {
-		defer func() {
-			panicked = recover()
-			if settled.Swap(true) {
-				c.reportLatePanic(ctx, panicked)
-			}
-			close(ended)
-		}()
-		v = f()
-		failed = nil
-	}()
+	g := &guardedCall[T]{f: f, err: errGoexit, ended: make(chan struct{})}
+	go g.run(ctx, c)
 	select {
-	case <-ended:
+	case <-g.ended:
 	case <-ctx.Done():
-		if !settled.Swap(true) {
+		if !g.settled.Swap(true) {
 			var none T
 			return none, ctx.Err()
 		}
-		<-ended
+		<-g.ended
 	}
-	if panicked != nil {
-		panic(panicked)
+	if g.panicked != nil {
+		panic(g.panicked)
 	}
-	return v, failed
+	return g.v, g.err
+}
+
+// A guardedCall is a function of the caller that may be left behind.
+type guardedCall[T any] struct {
+	f        func() T
+	v        T
+	err      error
+	panicked any
+	settled  atomic.Bool // the function has ended, or was left behind
+	ended    chan struct{}
+}
+
+func (g *guardedCall[T]) run(ctx context.Context, c *Client) {
+	defer func() {
+		g.panicked = recover()
+		if g.settled.Swap(true) {
+			c.reportLatePanic(ctx, g.panicked)
+		}
+		close(g.ended)
+	}()
+	g.v = g.f()
+	g.err = nil
 }
 
 // errGoexit is met where a test's function fails the test with t.FailNow.

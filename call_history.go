@@ -113,7 +113,7 @@ type requestSummary struct {
 // A history is what happened to a call. It only grows. Each error of the call keeps
 // a snapshot.
 type history struct {
-	*requestSummary
+	requestSummary
 	parts      []form.Size // of the body, once that is known
 	attempts   []Attempt
 	attemptBuf [1]Attempt // most calls need no more

@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func (c *call) waitForLimiter() error {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, maxWait)
 	defer cancel()
-	err := c.client.limiter.Wait(ctx)
+	err := c.limiterWait(ctx)
 	if err == nil {
 		return nil
 	}
@@ -105,6 +106,16 @@ func (c *call) waitForLimiter() error {
 		return c.limitError(time.Time{}, ok && time.Until(deadline) < maxWait)
 	}
 	return &RequestError{Field: "WithLimiter", Problem: "the limiter failed: " + safeText(err), cause: safeError(err)}
+}
+
+// limiterWait waits for the Limiter. A limiter that the caller gave may ignore its
+// context, so it is left behind when that ends.
+func (c *call) limiterWait(ctx context.Context) error {
+	if local, ok := c.client.limiter.(*rate.Limiter); ok {
+		return local.Wait(ctx)
+	}
+	err, left := callWithContext(ctx, c.client, func() error { return c.client.limiter.Wait(ctx) })
+	return cmp.Or(left, err)
 }
 
 // limitError is the error of a call that cannot wait for the rate limit. After a 429

@@ -90,6 +90,9 @@ func (e *DecodeError) Error() string {
 // failure is the error of the last attempt; nil if that succeeded.
 func (c *call) failure(e ending) error {
 	r := &c.last.report
+	if succeeded(r) && !r.Early && c.last.problem == "" {
+		return nil
+	}
 	h := c.history.snapshot(e)
 	switch {
 	case r.SourceErr != nil:
@@ -102,10 +105,8 @@ func (c *call) failure(e ending) error {
 		return c.statusError(h)
 	case r.Early:
 		return decodeError(h, r, "it came before the whole request was sent")
-	case c.last.problem != "":
-		return decodeError(h, r, c.last.problem)
 	}
-	return nil
+	return decodeError(h, r, c.last.problem)
 }
 
 // lastError is what the last attempt met; nil if there was no attempt.

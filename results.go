@@ -162,13 +162,14 @@ func addExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage)
 }
 
 // getJob asks for the state of a job once.
-func (c *Client) getJob(ctx context.Context, field, route string, id int64, decode func(body []byte, id int64) (problem string), opts []CallOption) (CallInfo, error) {
+func (c *Client) getJob(ctx context.Context, field, route string, id int64, decode func(response) (problem string), opts []CallOption) (CallInfo, error) {
 	if id < 1 {
 		return CallInfo{}, invalid(field, "must be 1 or more")
 	}
-	call := c.newCall(ctx, http.MethodGet, route+strconv.FormatInt(id, 10), opts)
+	route = string(strconv.AppendInt([]byte(route), id, 10))
+	call := c.newCall(ctx, http.MethodGet, route, opts)
 	call.request.ids = []int64{id}
-	call.request.decode = func(r response) string { return decode(r.body, id) }
+	call.request.decode = decode
 	err := call.run()
 	return call.info(), err
 }

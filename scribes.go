@@ -136,7 +136,7 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, error) {
 	var sub ScribeSubmission
 	var err error
-	sub.Call, err = u.submit(func(body []byte) string { return sub.accept(body, id) })
+	sub.Call, err = u.submit(func(body []byte) string { return sub.decodeReply(body, id) })
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, 
 func (s *ScribesService) Get(ctx context.Context, id int64, opts ...CallOption) (*Scribe, error) {
 	scribe := &Scribe{}
 	var err error
-	if scribe.Call, err = s.client.getJob(ctx, "scribe_id", "/scribe/", id, scribe.accept, opts); err != nil {
+	if scribe.Call, err = s.client.getJob(ctx, "scribe_id", "/scribe/", id, func(r response) string { return scribe.decodeJob(r.body, id) }, opts); err != nil {
 		return nil, err
 	}
 	return scribe, nil
@@ -193,7 +193,7 @@ func (s *Scribe) state() jobState {
 	return state
 }
 
-func (s *ScribeSubmission) accept(body []byte, id int64) string {
+func (s *ScribeSubmission) decodeReply(body []byte, id int64) string {
 	for name, v := range jsonobject.Members(body) {
 		switch string(name) {
 		case "scribe_id":
@@ -213,9 +213,9 @@ func (s *ScribeSubmission) accept(body []byte, id int64) string {
 	return ""
 }
 
-// accept reads the answer about job id. It returns what is wrong with it, or "". The
+// decodeJob reads the answer about job id. It returns what is wrong with it, or "". The
 // answer may lack the id, since the vendor has not published its fields.
-func (s *Scribe) accept(body []byte, id int64) string {
+func (s *Scribe) decodeJob(body []byte, id int64) string {
 	s.parse(body)
 	if s.ID == 0 {
 		s.ID = id

@@ -111,7 +111,7 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	u.recordings("audio_file", r.Audio)
 	var sub TranscriptionSubmission
 	var err error
-	if sub.Call, err = u.submit(sub.accept); err != nil {
+	if sub.Call, err = u.submit(sub.decodeReply); err != nil {
 		return nil, err
 	}
 	sub.duplicate = sub.Call.PossibleDuplicate()
@@ -123,7 +123,7 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallOption) (*Transcription, error) {
 	t := &Transcription{}
 	var err error
-	if t.Call, err = s.client.getJob(ctx, "transcription_id", "/transcribe/", id, t.accept, opts); err != nil {
+	if t.Call, err = s.client.getJob(ctx, "transcription_id", "/transcribe/", id, func(r response) string { return t.decodeJob(r.body, id) }, opts); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -176,7 +176,7 @@ func (t *Transcription) state() jobState {
 	return state
 }
 
-func (s *TranscriptionSubmission) accept(body []byte) string {
+func (s *TranscriptionSubmission) decodeReply(body []byte) string {
 	for name, v := range jsonobject.Members(body) {
 		switch string(name) {
 		case "transcription_id":
@@ -191,8 +191,8 @@ func (s *TranscriptionSubmission) accept(body []byte) string {
 	return ""
 }
 
-// accept reads the answer about job id. It returns what is wrong with it, or "".
-func (t *Transcription) accept(body []byte, id int64) string {
+// decodeJob reads the answer about job id. It returns what is wrong with it, or "".
+func (t *Transcription) decodeJob(body []byte, id int64) string {
 	t.parse(body)
 	return validateJob(body, t.ID, id, string(t.Status))
 }
