@@ -149,6 +149,9 @@ func (c *call) attemptAgain(used Token) bool {
 	case retryWithoutExpect:
 		return c.dropExpect()
 	}
+	if c.last.report.Status == http.StatusUnauthorized && !c.request.isTokenCall {
+		c.client.tokens.Invalidate(used) // the next call must not meet the same refusal
+	}
 	return false
 }
 
