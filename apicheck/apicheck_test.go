@@ -1,6 +1,5 @@
-// Package apicheck is a module outside of the SDK's. It compiles every name,
-// type and signature that callers are promised, so that a change which breaks
-// them breaks the build here first.
+// Package apicheck uses every exported name, type and signature of the SDK, from another
+// module as a caller does. A change that breaks callers breaks this build first.
 package apicheck
 
 import (
@@ -186,7 +185,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// Errors: each is matched by its pointer, those of a status also as *APIError.
+// Errors. errors.As finds each by its pointer type, and those with a status as *APIError too.
 var (
 	_ func(error) bool               = ambient.Retryable
 	_ func(error) bool               = ambient.MaybeSubmitted
@@ -219,7 +218,7 @@ func TestErrors(t *testing.T) {
 	match[*ambient.WaitError](t, &ambient.WaitError{}, false)
 }
 
-// match finds an error of a type in a chain. A nil one has text too.
+// match finds an error of a type in a chain. A nil error of that type prints too.
 func match[E error](t *testing.T, err E, isAPI bool) {
 	t.Helper()
 	chain := errors.Join(io.EOF, err)

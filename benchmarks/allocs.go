@@ -11,7 +11,7 @@ import (
 	"github.com/ambient-scribe/ambient-go"
 )
 
-// loopback is an address that every client accepts; nothing is sent there.
+// loopback is an address that every client accepts. Nothing is sent to it.
 const loopback = "http://127.0.0.1:1"
 
 const transcriptionJSON = `{"id":7,"task_status":"STT_COMPLETED","raw_text":"Synthetic visit.","created_at":"2025-11-06T14:05:00Z",` +
@@ -26,8 +26,8 @@ type getter struct {
 	get        func(context.Context) error
 }
 
-// getters are the clients of the first row. Each reads a small object of its own
-// API, with 7 to 11 members and 160 to 220 bytes.
+// getters are the clients of the first row. Each reads a small object of the API it
+// was made for, with 7 to 11 members and 160 to 220 bytes.
 func getters() []getter {
 	var list []getter
 	add := func(name, note string, get func(context.Context) error) {
@@ -139,8 +139,8 @@ type getResult struct {
 	nanos         sample
 }
 
-// measureAllocs counts exactly and times in rounds: one round of every client
-// before the next, so that a busy moment of the machine falls on all alike.
+// measureAllocs counts allocations and measures times. Each round times every client
+// once, so that a busy moment of the machine slows all of them.
 func measureAllocs(list []getter, rounds int) ([]getResult, error) {
 	results := make([]getResult, len(list))
 	for i, g := range list {

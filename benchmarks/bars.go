@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A bar is a figure of this SDK and the bound that it must keep. What is
-// counted is checked in every run; what varies with the machine (times) or the
-// toolchain (the size of a program) is checked in full runs only.
+// A bar is a figure of this SDK and the bound that it must keep. Every run checks the
+// counts. Only full runs check the times, which vary with the machine, and the size of
+// a program, which varies with the toolchain.
 type bar struct {
 	what    string
 	bound   float64

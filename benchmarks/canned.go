@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// A canned transport answers every request with the same body, without a
-// socket: what remains to be measured is the client.
+// A canned transport answers every request with the same body. It uses no socket, so
+// that a measurement shows the client alone.
 type canned struct {
 	header http.Header
 	body   []byte

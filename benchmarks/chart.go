@@ -22,9 +22,8 @@ type chartBar struct {
 	text  string
 }
 
-// chart is chart.svg: two sets of horizontal bars. Its colours follow the
-// reader's light or dark scheme, and are legible on either where that is not
-// known.
+// chart is chart.svg, two sets of horizontal bars. Its colours follow the reader's
+// light or dark scheme. They are legible on both if the scheme is unknown.
 func (r *results) chart() string {
 	var gets, uploads []chartBar
 	for _, g := range r.gets {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// childTimeout bounds a child process: some ten times what the slowest needs.
+// childTimeout bounds a child process. The slowest needs about a tenth of it.
 const childTimeout = 2 * time.Minute
 
-// runChild runs this program again and decodes what it prints first.
+// runChild runs this program again and decodes the first line of its output.
 func runChild(into any, args ...string) error {
 	self, err := os.Executable()
 	if err != nil {

@@ -84,8 +84,8 @@ func measureConnections(p pather) (connResult, error) {
 	return r, nil
 }
 
-// cancelInBackoff cancels a call as soon as the client has read the answer and
-// put its connection away; or after a while, from a client that never does.
+// cancelInBackoff cancels a call when the client has read the answer and its
+// connection is idle. It also cancels the call of a client whose connection never is.
 func cancelInBackoff(call func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

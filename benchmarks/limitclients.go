@@ -14,8 +14,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// patience is how often the rivals repeat a call: with their defaults of 2 to 4
-// they would lose most calls.
+// patience is how often the rivals repeat a call. With their defaults of 2 to 4 they
+// would lose most calls.
 const patience = 50
 
 const nameTFE = "go-tfe's recipe"
@@ -52,8 +52,8 @@ func limitResty(s *ambienttest.Server, token, path string, _ int64) func(context
 	return getResty(restyClient(s.URL, patience).SetTransport(manyIdle()).SetAuthToken(token), path)
 }
 
-// limitTFE is what go-tfe v1 does in tfe.go: the first answer's X-RateLimit-Limit sets a
-// limiter to two thirds of the rate and a burst of one third, and a 429 is
+// limitTFE does what go-tfe v1 does in tfe.go. The X-RateLimit-Limit of the first
+// answer sets a limiter to two thirds of the rate and a burst of one third. A 429 is
 // repeated after X-RateLimit-Reset seconds and some jitter.
 func limitTFE(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
 	limiter := rate.NewLimiter(rate.Inf, 0)

@@ -38,7 +38,7 @@ func limitCases() []limitCase {
 	sliding.Algorithm = ambienttest.SlidingLog
 	bucket := ambienttest.RateLimit{Algorithm: ambienttest.TokenBucket, Limit: 50, Window: time.Second, Burst: 50}
 	return []limitCase{
-		// 100 in what is left of the first window, then 9 windows, of the last of which only the beginning is needed.
+		// 100 calls go in the rest of the first window, on average half of it. The last 50 go at the beginning of the tenth.
 		{"fixed window of 100 per 1 s, full headers, 950 calls", fixed, 950, 1, 8500 * time.Millisecond, true, 0.95, 10,
 			"X-RateLimit-Reset is an epoch, and the window ends with a second, so that it tells the end exactly. Retry-After counts\n" +
 				"whole seconds from the refusal, and who follows it comes in the middle of a window."},
@@ -57,7 +57,7 @@ func limitCases() []limitCase {
 // A limitClient makes one call after another against a server that limits them.
 type limitClient struct {
 	name, note string
-	// connect returns a new client's call: a GET of a job.
+	// connect returns the call of a new client, a GET of a job.
 	connect func(s *ambienttest.Server, token, path string, id int64) func(context.Context) error
 }
 
@@ -69,8 +69,8 @@ type limitResult struct {
 	failed  sample // calls that returned an error
 }
 
-// measureLimit runs all clients of a case at the same time, each against a
-// server of its own: they sleep nearly all the time.
+// measureLimit runs all clients of a case at the same time, each against another
+// server. They disturb each other little, since they sleep nearly all the time.
 func measureLimit(c limitCase, list []limitClient, rounds int) ([]limitResult, error) {
 	results := make([]limitResult, len(list))
 	errs := make([]error, len(list))

@@ -1,10 +1,10 @@
 // Command benchmarks measures this SDK and its rivals on the same work.
 //
-//	go run .          all of it, in under ten minutes: writes RESULTS.md and chart.svg
-//	go run . -quick   what can be counted, of this SDK alone, in under 90 seconds: writes nothing
+//	go run .          everything, in under ten minutes; writes RESULTS.md and chart.svg
+//	go run . -quick   the counts of this SDK alone, in under 90 seconds; writes nothing
 //
-// Both end with status 1 and a line for each bar that is not held. Everything
-// runs over loopback or in memory and stops by itself; only the go command,
+// Both print a line for each bar that is not held, and then end with status 1.
+// Everything runs over loopback or in memory and has a time limit. Only the go command,
 // which builds small programs to learn their size, may download modules.
 package main
 

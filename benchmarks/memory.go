@@ -23,8 +23,8 @@ type uploadRuns struct {
 	failed                    bool // the call ended with an error
 }
 
-// measureUploads uploads a sparse file of 500 MB, each time from a process of
-// its own whose peak memory the system tells. The server is in this process.
+// measureUploads uploads a sparse file of 500 MB. Each upload is a child process, so
+// that the system knows its peak memory. The server is in this process.
 func measureUploads(list []uploader, rounds int) ([]uploadResult, error) {
 	dir, err := os.MkdirTemp("", "ambient-bench-")
 	if err != nil {
@@ -74,8 +74,8 @@ func makeSparse(path string, size int64) error {
 	return err
 }
 
-// add runs one child and adds what it tells. An upload that fails is a result;
-// one that claims success without all bytes having arrived is not.
+// add runs one child and adds its result. A failed upload is a result. A success
+// without all bytes is an error.
 func (r *uploadRuns) add(s *sink, u uploader, path string, with503 bool) error {
 	s.begin(with503)
 	var report childReport

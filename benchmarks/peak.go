@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// peakMemory is the most that this process has had resident, less the pages of
-// the program's own file: it holds many clients, and how much of it the system
-// keeps at hand is chance. Where the system does not tell, it is what the Go
-// runtime has taken, which never shrinks either.
+// peakMemory is the largest resident size that this process has had, less the pages of
+// the program file. The program contains many clients, and the system keeps a varying
+// part of it in memory. On other systems it is the memory that the Go runtime has
+// taken, which never shrinks either.
 //
-// Linux's rusage would not do: there a child begins with its parent's peak.
+// Linux's rusage is no help, since a child begins with the peak of its parent.
 func peakMemory() int64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	var peak, file int64

@@ -11,7 +11,7 @@ type doc struct{ strings.Builder }
 
 func (d *doc) line(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
 
-// table begins a table: figures to the right, text to the left.
+// table begins a table with figures on the right and text on the left.
 func (d *doc) table(heads ...string) {
 	d.line("")
 	d.row(heads...)

@@ -18,9 +18,9 @@ import (
 	"github.com/stripe/stripe-go/v85"
 )
 
-// The clients of this file are set up as their documentation shows, with their
-// defaults, and are told only where the server is and what carries the
-// requests. What differs from that says why.
+// The clients of this file are set up as their documentation shows. They have their
+// defaults, except for the server's address and the transport. A comment says why where
+// something else differs.
 
 const (
 	nameOurs      = "ambient-go"
@@ -143,9 +143,8 @@ func getFailsafe(client *http.Client, url, token string) func(context.Context) e
 	}
 }
 
-// restyClient retries what resty's documentation shows, 429 and 5xx, and follows
-// Retry-After through the hook that is there for it; resty cuts the wait to its
-// maximum.
+// restyClient retries 429 and 5xx, as resty's documentation shows, and follows
+// Retry-After through resty's hook. Resty cuts the wait to its maximum.
 func restyClient(base string, retries int) *resty.Client {
 	return resty.New().
 		SetLogger(silent{}).
@@ -181,15 +180,15 @@ func (silent) Errorf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 func (silent) Debugf(string, ...any) {}
 
-// manyIdle keeps a connection for each of the 64 goroutines of the rate limit
-// row, so that nobody is slowed by net/http's default of two.
+// manyIdle keeps a connection for each of the 64 goroutines of the rate limit row. With
+// two, net/http's default, every client would be slow.
 func manyIdle() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = 128
 	return t
 }
 
-// must stops the command: without the value there is nothing to measure.
+// must stops the command, since without the value there is nothing to measure.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

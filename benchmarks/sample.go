@@ -43,8 +43,8 @@ func (s sample) mean() float64 {
 	return sum / float64(max(len(s), 1))
 }
 
-// over is how much of another sample's figure this is, round by round: what else
-// ran on the machine in a round slowed both.
+// over divides this sample by another, round by round, since other programs slow both
+// samples of a round.
 func (s sample) over(other sample) sample {
 	var ratios sample
 	for i := range min(len(s), len(other)) {

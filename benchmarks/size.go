@@ -100,8 +100,8 @@ type sizeResult struct {
 
 func (r sizeResult) kib() float64 { return math.Ceil(float64(r.bytes) / 1024) }
 
-// measureSize counts the modules of a program in a module of its own, and unless
-// quick builds it, stripped and without cgo.
+// measureSize writes a program with one module and counts its dependencies. Unless quick,
+// it also builds the program, stripped and without cgo.
 func measureSize(m minimal, quick bool) (sizeResult, error) {
 	r := sizeResult{name: m.name}
 	dir, err := os.MkdirTemp("", "ambient-size-")

@@ -23,8 +23,8 @@ const roundTrip = 50 * time.Millisecond
 // waitLengths are how long the jobs take.
 var waitLengths = []time.Duration{5 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour}
 
-// Of each length there are waitJobs, or fewer for a client that has made enough
-// polls by then: some make a hundred thousand for one.
+// A client waits for waitJobs jobs of each length. It waits for fewer if it has made
+// enough polls, since some clients make a hundred thousand for one job.
 const (
 	waitJobs    = 400
 	minWaitJobs = 4
@@ -91,8 +91,7 @@ type waitResult struct {
 // nominal one, and prints what it took. It does so in a testing/synctest bubble,
 // whose clock moves on as soon as everything sleeps. A bubble belongs to a test
 // and a test to a process, so this is a child process. It ends inside the
-// bubble, which could not end while assemblyai-go-sdk's tickers, which nobody
-// stops, are in it.
+// bubble, since the tickers of assemblyai-go-sdk never stop and a bubble waits for them.
 func beWaiter(name string) {
 	test := func(t *testing.T) {
 		var results []waitResult

@@ -1,5 +1,5 @@
-// Package harness has what the tests of the root and the suites of
-// internal/conformance share: clients, recordings, calls and checks of errors.
+// Package harness has the clients, recordings, calls and checks of errors that the tests
+// of the root and the suites of internal/conformance share.
 package harness
 
 import (
@@ -99,7 +99,7 @@ func WithDelay(f ambienttest.Fault, d time.Duration) ambienttest.Fault {
 	return f
 }
 
-// SubmitMany submits n transcriptions, the i-th of which lasts life(i).
+// SubmitMany submits n transcriptions. The i-th lasts life(i).
 func SubmitMany(t testing.TB, srv *ambienttest.Server, client *ambient.Client, n int, life func(i int) time.Duration) (ids []int64) {
 	t.Helper()
 	for i := range n {
@@ -108,7 +108,7 @@ func SubmitMany(t testing.TB, srv *ambienttest.Server, client *ambient.Client, n
 	return ids
 }
 
-// Events collects what observers are told.
+// Events collects the events that an observer gets.
 type Events struct {
 	mu  sync.Mutex
 	all []ambient.Event
@@ -142,7 +142,7 @@ func (e *Events) Of(kind ambient.EventKind) (some []ambient.Event) {
 // Update is set by go test -update, which rewrites the golden files.
 var Update = flag.Bool("update", false, "rewrite the golden files")
 
-// OpenFiles lists what this process has open, where the system tells.
+// OpenFiles lists the open files of this process, on systems with a /proc.
 func OpenFiles() (targets []string) {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, entry := range entries {

@@ -22,8 +22,7 @@ var ErrShutdown = errors.New("shutting down")
 // IsA reports whether err itself, not one that it wraps, is a T.
 func IsA[T error](err error) bool { _, ok := err.(T); return ok }
 
-// Secret stands for what must not be told: a path, a name, a
-// password.
+// Secret stands for a path, a name or a password, which no output may show.
 const Secret = "Zzyzx-Quimby"
 
 // TellsNothing checks that no way to print an error, or one it wraps, shows
@@ -69,12 +68,12 @@ func EveryError(err error) func(func(error) bool) {
 	return func(yield func(error) bool) { walk(err, yield) }
 }
 
-// BadMarshaler fails and says of what.
+// BadMarshaler fails with an error that shows its content.
 type BadMarshaler struct{}
 
 func (BadMarshaler) MarshalJSON() ([]byte, error) { return nil, errors.New("cannot marshal " + Secret) }
 
-// Idle is a reader that is broken in a way of its own.
+// Idle is a broken reader that gives neither a byte nor an error.
 type Idle struct{}
 
 func (Idle) Read([]byte) (int, error) { return 0, nil }

@@ -26,7 +26,7 @@ func Visit() ambient.Audio {
 // ShortVisit is a recording that no buffer on the way holds whole.
 var ShortVisit = sync.OnceValue(func() []byte { return Pattern(256 << 10) })
 
-// AnnouncedVisit is a recording that is announced with Expect: 100-continue.
+// AnnouncedVisit is large enough to be announced with Expect: 100-continue.
 var AnnouncedVisit = sync.OnceValue(func() []byte { return Pattern(1<<20 + 1) })
 
 // AudioOf is such a recording, from a good source or one that breaks half way.
@@ -92,8 +92,8 @@ func (b BrokenAt) ReadAt(p []byte, off int64) (int, error) {
 	return copy(p, b.Content[off:b.From]), nil
 }
 
-// GrowingFS is a recorder that has not stopped: its file has another time of
-// modification each time one asks.
+// GrowingFS is a recorder that is still writing. Its file has another time of
+// modification at each Stat.
 type GrowingFS struct {
 	content []byte
 }
@@ -110,7 +110,7 @@ type GrowingFile struct {
 
 func (f *GrowingFile) Close() error { return nil }
 
-// Stat tells the truth at an open, and something newer at the end.
+// Stat returns a later time of modification each time.
 func (f *GrowingFile) Stat() (fs.FileInfo, error) {
 	f.seen++
 	return FileInfo{Bytes: int64(len(f.fs.content)), Modified: time.Unix(int64(f.seen), 0)}, nil
@@ -128,7 +128,7 @@ func (i FileInfo) ModTime() time.Time { return i.Modified }
 func (i FileInfo) IsDir() bool        { return false }
 func (i FileInfo) Sys() any           { return nil }
 
-// First bytes of the documented types; silence follows.
+// First bytes of the documented types.
 const (
 	HeadMP3  = "ID3\x04"
 	HeadMPGA = "\xff\xfd\x90\x04"
