@@ -123,6 +123,24 @@
 // submission is true. It is true too if net/http repeated the request by itself. Set
 // RetryPolicy.Submits to RetrySafe to get an error instead of a possible duplicate.
 //
+// # Streaming a browser's upload
+//
+// A handler can pass a recording on while the browser sends it. [AudioReader] takes the
+// part of the multipart form, and [AudioReaderSize] takes a body with a Content-Length.
+//
+//   - Let the browser send the form fields before the audio, since the audio is read as
+//     it is sent.
+//   - Do not give the context of the browser's request to the submit. A browser that
+//     leaves after the last byte would cost you the id. Use context.WithoutCancel with a
+//     timeout. A browser that leaves earlier breaks the reader, and that ends the upload.
+//   - A stream is sent once. If the error is [MaybeSubmitted], leave the visit to a
+//     person, as Jobs says. Else ask the browser for the recording again.
+//   - No Read of the reader begins after the call has returned. A Read that still runs
+//     then may end later, and what it brings is dropped.
+//
+// A recording that cannot be recorded again deserves a disk first: store what the browser
+// sends, and submit with [AudioFile]. The example of AudioReader shows a handler.
+//
 // # Rate limits
 //
 // A client has one gate that all its calls pass. A 429 closes it until the limit
