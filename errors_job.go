@@ -52,10 +52,10 @@ func jobText(kind string, id int64, what, status string) string {
 }
 
 // WaitError is a wait that ended before its job: the context ended, a poll was
-// refused, or 10 in a row failed. The job goes on, unless the cause is a
-// NotFoundError; resume with Wait(ctx, e.ID). errors.As finds the error of the
-// last poll in it too, so match WaitError before any other: a 401 of a poll says
-// nothing of the submit.
+// refused, or polls failed for longer than WithMaxOutage allows. The job goes on,
+// unless the cause is a NotFoundError. Resume with Wait(ctx, e.ID). errors.As finds
+// the error of the last poll in it too, so match WaitError before any other: a 401 of
+// a poll says nothing of the submit.
 type WaitError struct {
 	ID         int64
 	LastStatus string // in the service's words, which Error masks; empty before the first answer

@@ -45,8 +45,9 @@ func WithCallInfo(dst *CallInfo) CallOption {
 
 type waitOptions struct {
 	callOptions
-	min, max time.Duration
-	onPoll   func(PollEvent)
+	min, max  time.Duration
+	maxOutage time.Duration
+	onPoll    func(PollEvent)
 }
 
 type waitOption func(*waitOptions)
@@ -69,6 +70,14 @@ func WithPollInterval(min, max time.Duration) WaitOption {
 			o.max = o.min
 		}
 	})
+}
+
+// WithMaxOutage bounds how long the polls of a job may fail without a good one between
+// them: while the service is down, answers what is no JSON, or the source of the
+// credentials fails. The default is 15 minutes; zero is as long as the context. A wait for the
+// rate limit is no outage.
+func WithMaxOutage(d time.Duration) WaitOption {
+	return waitOption(func(o *waitOptions) { o.maxOutage = d })
 }
 
 // WithOnPoll calls f after every poll: one call at a time, in WaitAll too, and in the

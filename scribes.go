@@ -174,7 +174,7 @@ func (s *ScribesService) CreateAndWait(ctx context.Context, r *ScribeRequest, op
 	if err != nil {
 		return nil, err
 	}
-	scribe, err := w.waitNew(ctx, sub.ID, sub.duplicate)
+	scribe, err := w.waitNew(ctx, sub.ID, sub.duplicate, sub.Call.Header)
 	if scribe != nil {
 		scribe.Submission = sub
 	}

@@ -157,7 +157,7 @@ func (s *TranscriptionsService) SubmitAndWait(ctx context.Context, r *Transcript
 	if err != nil {
 		return nil, err
 	}
-	t, err := w.waitNew(ctx, sub.ID, sub.duplicate)
+	t, err := w.waitNew(ctx, sub.ID, sub.duplicate, sub.Call.Header)
 	if t != nil {
 		t.Submission = sub
 	}

@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	defaultMinPoll = time.Second
-	defaultMaxPoll = 60 * time.Second
-	ageShare       = 8                // a job is polled when it has grown older by 1/8
-	newJob         = 10 * time.Second // after its submit a job may not be found yet
-	maxFailures    = 10               // polls that may fail in a row
-	maxAsked       = 15 * time.Minute // longest Retry-After that a wait follows
-	minMargin      = 100 * time.Millisecond
-	maxMargin      = time.Second
+	defaultMinPoll   = time.Second
+	defaultMaxPoll   = 60 * time.Second
+	defaultMaxOutage = 15 * time.Minute
+	ageShare         = 8                // a job is polled when it has grown older by 1/8
+	newJob           = 10 * time.Second // after its submit a job may not be found yet
+	maxRetryAfter    = 15 * time.Minute // longest Retry-After that a wait follows
+	minMargin        = 100 * time.Millisecond
+	maxMargin        = time.Second
 )
 
 // PollEvent is one poll of a wait. It prints no patient data.
@@ -56,7 +56,7 @@ type waiter[T job] struct {
 }
 
 func newWaiter[T job](c *Client, get func(context.Context, int64, ...CallOption) (T, error), empty func(int64) T, opts []WaitOption) *waiter[T] {
-	w := &waiter[T]{client: c, get: get, empty: empty, waitOptions: waitOptions{min: defaultMinPoll, max: defaultMaxPoll}}
+	w := &waiter[T]{client: c, get: get, empty: empty, waitOptions: waitOptions{min: defaultMinPoll, max: defaultMaxPoll, maxOutage: defaultMaxOutage}}
 	for _, o := range opts {
 		if o != nil {
 			o.applyWait(&w.waitOptions)
@@ -71,8 +71,8 @@ func (w *waiter[T]) submitOptions() CallOption {
 	return callOption(func(o *callOptions) { *o = w.callOptions })
 }
 
-// A watch is what a wait knows of one job.
-type watch struct {
+// A pollState is what a wait knows of one job.
+type pollState struct {
 	id        int64
 	call      int64 // number of the wait, in events
 	isNew     bool  // submitted by this call
@@ -80,27 +80,41 @@ type watch struct {
 	started   time.Time
 	due       time.Time // of the next poll
 	polls     int
-	failures  int           // in a row
 	status    string        // last seen
 	unknown   []string      // statuses that were reported
 	lastTook  time.Duration // of the last poll
+	lastErr   error         // of the last poll
+	outage    outage        // since the last good poll
+}
+
+// A pollResult is what came of one poll.
+type pollResult[T job] struct {
+	state *pollState
+	began time.Time
+	job   T
+	err   error
+	info  CallInfo
+
+	panicked any // of a function of the caller, in WaitAll
 }
 
 // wait waits for an existing job, which may be done already.
 func (w *waiter[T]) wait(ctx context.Context, id int64) (T, error) {
 	now := time.Now()
-	return w.follow(ctx, &watch{id: id, call: w.number, started: now, due: now})
+	return w.follow(ctx, &pollState{id: id, call: w.number, started: now, due: now})
 }
 
-// waitNew waits for a job that was just submitted, perhaps twice.
-func (w *waiter[T]) waitNew(ctx context.Context, id int64, duplicate bool) (T, error) {
+// waitNew waits for a job that was just submitted, perhaps twice. The answer may ask
+// to come back later than after the minimum.
+func (w *waiter[T]) waitNew(ctx context.Context, id int64, duplicate bool, answer http.Header) (T, error) {
 	now := time.Now()
-	k := &watch{id: id, call: w.number, isNew: true, duplicate: duplicate, started: now, due: now.Add(w.min)}
-	k.trim(ctx)
+	first := max(retryAfter(answer), w.min)
+	k := &pollState{id: id, call: w.number, isNew: true, duplicate: duplicate, started: now, due: now.Add(first)}
+	k.fitDeadline(ctx)
 	return w.follow(ctx, k)
 }
 
-func (w *waiter[T]) follow(ctx context.Context, k *watch) (T, error) {
+func (w *waiter[T]) follow(ctx context.Context, k *pollState) (T, error) {
 	timer := time.NewTimer(time.Until(k.due))
 	defer timer.Stop()
 	for {
@@ -110,13 +124,9 @@ func (w *waiter[T]) follow(ctx context.Context, k *watch) (T, error) {
 		}
 		if ctx.Err() != nil { // also where both are so
 			var none T
-			return none, k.ended(contextError(ctx))
+			return none, k.waitError(contextError(ctx))
 		}
-		job, info, err := w.poll(ctx, k)
-		if w.info != nil {
-			*w.info = info
-		}
-		if job, err, done := w.take(ctx, k, job, err); done {
+		if job, err, done := w.handlePoll(ctx, w.poll(ctx, k)); done {
 			return job, err
 		}
 		timer.Reset(time.Until(k.due))
@@ -124,50 +134,54 @@ func (w *waiter[T]) follow(ctx context.Context, k *watch) (T, error) {
 }
 
 // poll asks for the job once.
-func (w *waiter[T]) poll(ctx context.Context, k *watch) (T, CallInfo, error) {
-	var info CallInfo
-	start := time.Now()
-	job, err := w.get(ctx, k.id, WithCallInfo(&info), withNumber(k.call))
-	k.lastTook = time.Since(start)
-	return job, info, err
+func (w *waiter[T]) poll(ctx context.Context, k *pollState) pollResult[T] {
+	p := pollResult[T]{state: k, began: time.Now()}
+	p.job, p.err = w.get(ctx, k.id, callOption(func(o *callOptions) {
+		*o = w.callOptions
+		o.info, o.number = &p.info, k.call
+	}))
+	k.lastTook = time.Since(p.began)
+	return p
 }
 
-// take decides what follows from a poll: the end of the wait, or the time of
+// handlePoll decides what follows from a poll: the end of the wait, or the time of
 // the next poll.
-func (w *waiter[T]) take(ctx context.Context, k *watch, job T, err error) (T, error, bool) {
-	var none T
+func (w *waiter[T]) handlePoll(ctx context.Context, p pollResult[T]) (job T, err error, done bool) {
+	k := p.state
 	k.polls++
+	k.lastErr = p.err
+	if w.info != nil {
+		*w.info = p.info
+	}
 	var asked time.Duration
-	if err == nil {
-		k.failures = 0
-		state := job.state()
+	switch {
+	case p.err == nil:
+		k.outage = outage{}
+		state := p.job.state()
 		w.noteStatus(ctx, k, state)
-		if job.Done() {
-			w.tell(ctx, k, 0, nil)
-			return job, job.Err(), true
+		if p.job.Done() {
+			w.reportPoll(ctx, k, 0, nil)
+			return p.job, p.job.Err(), true
 		}
-		asked = askedFor(ratelimitheader.Read(state.header, time.Now()))
-		k.due = w.next(age(state, k))
-	} else {
-		k.failures++
-		if !k.transient(ctx, err) {
-			w.tell(ctx, k, 0, err)
-			return none, k.ended(err), true
-		}
-		if api, ok := errors.AsType[*APIError](err); ok {
-			asked = min(api.RetryAfter, maxAsked)
-		}
+		asked = retryAfter(state.header)
+		k.due = w.next(k.age(state))
+	case w.forgives(ctx, p):
+		asked = retryAfterError(p.err)
 		k.due = w.next(time.Since(k.started))
+	default:
+		w.reportPoll(ctx, k, 0, p.err)
+		return job, k.waitError(p.err), true
 	}
 	if asked > 0 {
 		k.due = time.Now().Add(max(asked, w.min))
 	}
-	if !k.trim(ctx) {
-		w.tell(ctx, k, 0, err)
-		return none, k.ended(context.DeadlineExceeded), true
+	k.due = k.outage.fit(k.due, w.maxOutage)
+	if !k.fitDeadline(ctx) {
+		w.reportPoll(ctx, k, 0, p.err)
+		return job, k.waitError(context.DeadlineExceeded), true
 	}
-	w.tell(ctx, k, time.Until(k.due), err)
-	return none, nil, false
+	w.reportPoll(ctx, k, time.Until(k.due), p.err)
+	return job, nil, false
 }
 
 // next is the time of the next poll of a job of some age: an eighth of it
@@ -178,11 +192,12 @@ func (w *waiter[T]) next(age time.Duration) time.Time {
 	return time.Now().Add(min(max(d, w.min), w.max))
 }
 
-// age is how old a job is: by the server's clock alone where it tells both
-// times, and at least as old as the wait.
-func age(state jobState, k *watch) time.Duration {
+// age is how old a job is. Of one that this call submitted this machine knows it. Of
+// another it is what the server's clock alone says, where it tells both times, and at
+// least as long as the wait.
+func (k *pollState) age(state jobState) time.Duration {
 	waited := time.Since(k.started)
-	if state.created.IsZero() {
+	if k.isNew || state.created.IsZero() {
 		return waited
 	}
 	now := time.Now()
@@ -192,32 +207,29 @@ func age(state jobState, k *watch) time.Duration {
 	return max(now.Sub(state.created), waited)
 }
 
-// askedFor is how long a good answer asks to wait.
-func askedFor(l ratelimitheader.Info) time.Duration {
-	if l.RetryAfter.IsZero() {
+// retryAfter is how long a good answer asks to wait.
+func retryAfter(h http.Header) time.Duration {
+	until := ratelimitheader.Read(h, time.Now()).RetryAfter
+	if until.IsZero() {
 		return 0
 	}
-	return min(time.Until(l.RetryAfter), maxAsked)
+	return min(time.Until(until), maxRetryAfter)
 }
 
-// transient reports whether the wait goes on after a failed poll.
-func (k *watch) transient(ctx context.Context, err error) bool {
-	_, limited := errors.AsType[*RateLimitError](err)
-	_, missing := errors.AsType[*NotFoundError](err)
-	switch {
-	case ctx.Err() != nil, k.failures >= maxFailures:
-		return false
-	case errors.Is(err, context.DeadlineExceeded):
-		return !limited // a rate limit that outlasts the context
-	case missing && k.isNew && time.Since(k.started) < newJob:
-		return true
+// retryAfterError is how long a failed poll asks to wait.
+func retryAfterError(err error) time.Duration {
+	if limit, ok := errors.AsType[*RateLimitError](err); ok && !limit.ResetAt.IsZero() {
+		return min(time.Until(limit.ResetAt), maxRetryAfter)
 	}
-	return Retryable(err)
+	if api, ok := errors.AsType[*APIError](err); ok {
+		return min(api.RetryAfter, maxRetryAfter)
+	}
+	return 0
 }
 
-// trim brings the next poll forward if the context would end before it, so that
-// one more fits. It is false when none does.
-func (k *watch) trim(ctx context.Context) bool {
+// fitDeadline brings the next poll forward if the context would end before it, so
+// that one more fits. It is false when none does.
+func (k *pollState) fitDeadline(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return true
@@ -233,7 +245,7 @@ func (k *watch) trim(ctx context.Context) bool {
 }
 
 // noteStatus remembers the status and tells of each unknown one, once.
-func (w *waiter[T]) noteStatus(ctx context.Context, k *watch, state jobState) {
+func (w *waiter[T]) noteStatus(ctx context.Context, k *pollState, state jobState) {
 	if !state.known && !slices.Contains(k.unknown, state.status) {
 		k.unknown = append(k.unknown, state.status)
 		w.client.emit(ctx, Event{Kind: EventUnknownStatus, Call: k.call, ID: k.id, Status: redact.Text(state.status)})
@@ -241,7 +253,8 @@ func (w *waiter[T]) noteStatus(ctx context.Context, k *watch, state jobState) {
 	k.status = state.status
 }
 
-func (w *waiter[T]) tell(ctx context.Context, k *watch, next time.Duration, err error) {
+// reportPoll tells the observers and WithOnPoll.
+func (w *waiter[T]) reportPoll(ctx context.Context, k *pollState, next time.Duration, err error) {
 	status := ""
 	if err == nil {
 		status = redact.Text(k.status)
@@ -252,7 +265,11 @@ func (w *waiter[T]) tell(ctx context.Context, k *watch, next time.Duration, err 
 	}
 }
 
-// ended is the error of a wait that ends before its job.
-func (k *watch) ended(cause error) *WaitError {
+// waitError is the error of a wait that ends before its job. Where the context ends it
+// while polls fail, it is the last poll's, too.
+func (k *pollState) waitError(cause error) *WaitError {
+	if k.lastErr != nil && k.lastErr != cause {
+		cause = &contextEnd{cause, k.lastErr}
+	}
 	return &WaitError{ID: k.id, LastStatus: k.status, Polls: k.polls, duplicate: k.duplicate, cause: cause}
 }

@@ -82,10 +82,17 @@ func TestRetryAfterOfAPoll(t *testing.T) {
 	}
 }
 
-// Polls may fail for a while: nine in a row and again nine after a good one.
+// Polls may fail for a while, and again after a good one: whatever fails, it is
+// something in front of the service, or the service for a moment.
 func TestTransientFailures(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []ambienttest.Fault{ambienttest.Answer(500), ambienttest.ProxyHTML(502), ambienttest.Answer(503), {Reset: ambienttest.ResetAfterRead}, ambienttest.Answer(408)} {
+	for _, fault := range []ambienttest.Fault{
+		ambienttest.Answer(500), ambienttest.ProxyHTML(502), ambienttest.Answer(503), ambienttest.Answer(504), ambienttest.Answer(408), ambienttest.Answer(425),
+		{Reset: ambienttest.ResetAfterRead}, ambienttest.ProxyHTML(200), {Status: 200}, {Status: 204}, {Status: 202}, {Status: 206},
+		{Status: 200, Body: `{"id": 101, "task_status": "STT_COMPL`}, {Status: 200, Body: `{"id": 101, "task_status": "STT_COMPLETED", "n": NaN}`},
+		{Status: 200, Body: `{"id": 5, "task_status": "STT_COMPLETED"}`}, {Status: 200, Body: `{"id": 101}`}, {Status: 200, Body: "null"}, {Status: 200, Body: "[]"},
+		{Status: 200, Body: `{"detail": "` + harness.Secret + `"}`}, {Status: 200, Body: `{"id": 101, "task_status": "STT_COMPLETED"}`, Truncate: true},
+	} {
 		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 			client := harness.NewClient(t, srv, oneTry)
 			id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING", For: 20 * time.Second}, ambienttest.Step{Status: "STT_COMPLETED"})
@@ -93,35 +100,222 @@ func TestTransientFailures(t *testing.T) {
 			count := ambient.WithOnPoll(func(e ambient.PollEvent) {
 				if e.Err != nil {
 					failed++
+					harness.TellsNothing(t, e.Err)
 				} else {
 					worked++
 				}
 			})
 			nine := 9
-			if fault.Status == 0 {
+			if fault.Reset != ambienttest.NoReset {
 				nine = 10 // net/http itself repeats a GET whose kept connection is lost
 			}
 			srv.FaultRange(harness.GetRoute, 1, nine, fault)
 			srv.FaultRange(harness.GetRoute, nine+2, 2*nine+1, fault)
-			_, err := client.Transcriptions.Wait(t.Context(), id, count)
+			tr, err := client.Transcriptions.Wait(t.Context(), id, count)
 			require.NoError(t, err, "%v", fault)
-			assert.Equal(t, 18, failed)
+			assert.True(t, tr.Done())
+			assert.Equal(t, 18, failed, "%v", fault)
 			assert.Equal(t, 2, worked)
-
-			n := len(srv.RequestsTo(harness.GetRoute))
-			id = harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
-			srv.FaultRange(harness.GetRoute, n+1, n+100, fault)
-			failed = 0
-			_, err = client.Transcriptions.Wait(t.Context(), id, count)
-			var ended *ambient.WaitError
-			require.ErrorAs(t, err, &ended)
-			assert.Equal(t, 10, ended.Polls)
-			assert.Equal(t, 10, failed)
-			assert.Equal(t, id, ended.ID)
-			assert.True(t, ambient.Retryable(err))
-			assert.True(t, ambient.MaybeSubmitted(err), "the job goes on")
 		})
 	}
+}
+
+// An outage ends a wait once it has lasted as long as WithMaxOutage says, a quarter of
+// an hour without it. A good poll ends an outage.
+func TestMaxOutage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		opts []ambient.WaitOption
+		want time.Duration
+	}{
+		"the default":            {nil, 15 * time.Minute},
+		"shorter":                {[]ambient.WaitOption{ambient.WithMaxOutage(20 * time.Second)}, 20 * time.Second},
+		"longer":                 {[]ambient.WaitOption{ambient.WithMaxOutage(2 * time.Hour)}, 2 * time.Hour},
+		"shorter than one pause": {[]ambient.WaitOption{ambient.WithMaxOutage(time.Millisecond)}, time.Millisecond},
+		"polls far apart":        {[]ambient.WaitOption{ambient.WithPollInterval(time.Hour, time.Hour)}, 15 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv, oneTry)
+				id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
+				srv.FaultRange(harness.GetRoute, 3, 10_000, ambienttest.Answer(503))
+				var began time.Time
+				var last error
+				opts := append(c.opts, ambient.WithOnPoll(func(e ambient.PollEvent) {
+					if last = e.Err; last != nil && began.IsZero() {
+						began = time.Now()
+					}
+				}))
+				_, err := client.Transcriptions.Wait(t.Context(), id, opts...)
+				var ended *ambient.WaitError
+				require.ErrorAs(t, err, &ended)
+				assert.ErrorIs(t, err, last, "the error of the last poll")
+				assert.Equal(t, id, ended.ID)
+				assert.Equal(t, "STT_PROCESSING", ended.LastStatus)
+				assert.Equal(t, c.want, time.Since(began), "of failures")
+				assert.True(t, ambient.Retryable(err))
+				assert.True(t, ambient.MaybeSubmitted(err), "the job goes on")
+			})
+		})
+	}
+	t.Run("as long as the context", func(t *testing.T) {
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			client := harness.NewClient(t, srv, oneTry)
+			id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
+			srv.FaultRange(harness.GetRoute, 1, 10_000, ambienttest.Answer(503))
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+			defer cancel()
+			_, err := client.Transcriptions.Wait(ctx, id, ambient.WithMaxOutage(0))
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			var down *ambient.ServiceUnavailableError
+			assert.ErrorAs(t, err, &down, "of the last poll")
+			assert.Greater(t, time.Since(start), 24*time.Hour-2*time.Second)
+		})
+	})
+}
+
+// A service that is away for minutes costs no job: neither one that has just been
+// submitted nor one of many.
+func TestJobsOutliveAnOutage(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]ambienttest.Fault{"503": ambienttest.ProxyHTML(503), "521": ambienttest.ProxyHTML(521), "reset": {Reset: ambienttest.ResetBeforeRead}} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				client := harness.NewClient(t, srv)
+				ids := harness.SubmitMany(t, srv, client, 20, func(i int) time.Duration { return time.Minute })
+				time.Sleep(10 * time.Second)
+				back := time.Now().Add(5 * time.Minute)
+				srv.FaultWhere(func(r ambienttest.Request) bool { return r.Time.Before(back) }, fault)
+				delivered := 0
+				for tr, err := range client.Transcriptions.WaitAll(t.Context(), ids) {
+					require.NoError(t, err)
+					assert.True(t, tr.Done())
+					delivered++
+				}
+				assert.Equal(t, len(ids), delivered)
+			})
+		})
+	}
+}
+
+// A wait for the rate limit is no outage, before failures or between them.
+func TestRateLimitIsNoOutage(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, oneTry)
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
+		srv.Fault(harness.GetRoute, 1, ambienttest.Answer(503))
+		for n := range 5 {
+			srv.Fault(harness.GetRoute, 2*n+2, limited("Retry-After", "840")) // 14 minutes, which a call waits for
+			srv.Fault(harness.GetRoute, 2*n+3, ambienttest.Answer(503))
+		}
+		start := time.Now()
+		_, err := client.Transcriptions.Wait(t.Context(), id)
+		require.NoError(t, err)
+		assert.Greater(t, time.Since(start), 70*time.Minute)
+	})
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, harness.Policy(ambient.RetryPolicy{MaxAttempts: 1, MaxLimitWait: -1})) // so that the wait meets each 429
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_COMPLETED"})
+		for n := range 5 {
+			srv.Fault(harness.GetRoute, 2*n+1, ambienttest.Answer(503))
+			srv.Fault(harness.GetRoute, 2*n+2, limited("Retry-After", "840"))
+		}
+		_, err := client.Transcriptions.Wait(t.Context(), id)
+		require.NoError(t, err)
+	})
+}
+
+// The age of a job that this call submitted is known here, whatever the clocks of the
+// service and its database say.
+func TestAgeOfANewJob(t *testing.T) {
+	t.Parallel()
+	for name, created := range map[string]func() any{
+		"without a zone, five hours behind": func() any { return time.Now().Add(-5 * time.Hour).Format("2006-01-02T15:04:05.999999") },
+		"without a zone, five hours ahead":  func() any { return time.Now().Add(5 * time.Hour).Format("2006-01-02 15:04:05") },
+		"ten minutes slow":                  func() any { return time.Now().Add(-10 * time.Minute) },
+		"the epoch":                         func() any { return "1970-01-01T00:00:00Z" },
+		"year 1":                            func() any { return "0001-01-01T00:00:00Z" },
+		"absent":                            func() any { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				fields := map[string]any{"created_at": created(), "submitted_at": created()}
+				srv.ScriptTranscription(ambienttest.Step{Status: "STT_PROCESSING", For: 5 * time.Second, Fields: fields}, ambienttest.Step{Status: "STT_COMPLETED"})
+				srv.ScriptScribe(ambienttest.Step{Status: "IN_PROGRESS", For: 5 * time.Second, Fields: fields}, ambienttest.Step{Status: "COMPLETED"})
+				client := harness.NewClient(t, srv)
+				start := time.Now()
+				_, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
+				require.NoError(t, err)
+				assert.Less(t, time.Since(start), 6500*time.Millisecond)
+				start = time.Now()
+				_, err = client.Scribes.CreateAndWait(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"hello"}})
+				require.NoError(t, err)
+				assert.Less(t, time.Since(start), 6500*time.Millisecond)
+			})
+		})
+	}
+}
+
+// Of a job of another call, a time without a zone says nothing of its age.
+func TestAgeOfAJobWithoutAZone(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		fields := map[string]any{"created_at": time.Now().Add(-5 * time.Hour).Format("2006-01-02T15:04:05")}
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING", For: 5 * time.Second, Fields: fields}, ambienttest.Step{Status: "STT_COMPLETED"})
+		start := time.Now()
+		_, err := client.Transcriptions.Wait(t.Context(), id)
+		require.NoError(t, err)
+		assert.Less(t, time.Since(start), 6500*time.Millisecond)
+	})
+}
+
+// The answer to a submit may say when to come back.
+func TestRetryAfterOfASubmit(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{"4": 4 * time.Second, "0": time.Second, "-4": time.Second, "soon": time.Second, "999999": 15 * time.Minute} {
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			accepted := ambienttest.RetryAfter(202, value)
+			accepted.Body = `{"transcription_id": 7}`
+			srv.Fault(harness.SubmitRoute, 1, accepted)
+			srv.Fault(harness.GetRoute, 1, harness.SomeJob)
+			client := harness.NewClient(t, srv)
+			start := time.Now()
+			_, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
+			require.NoError(t, err)
+			assert.Equal(t, want, time.Since(start), value)
+		})
+	}
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		accepted := ambienttest.RetryAfter(202, "600")
+		accepted.Process = true
+		accepted.Body = `{"transcription_id": 101}`
+		srv.Fault(harness.SubmitRoute, 1, accepted)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := harness.NewClient(t, srv).Transcriptions.SubmitAndWait(ctx, &ambient.TranscriptionRequest{Audio: harness.Visit()})
+		require.NoError(t, err, "one poll fits before the deadline")
+	})
+}
+
+// A documented state ends a wait in any letters.
+func TestStateInOtherLettersEndsAWait(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "stt_processing", For: time.Second}, ambienttest.Step{Status: "stt_completed"})
+		tr, err := client.Transcriptions.Wait(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, ambient.TranscriptionCompleted, tr.Status)
+		srv.ScriptScribe(ambienttest.Step{Status: "Failed"})
+		_, err = client.Scribes.CreateAndWait(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"hello"}})
+		var failed *ambient.ScribeFailedError
+		require.ErrorAs(t, err, &failed)
+		assert.Empty(t, told.Of(ambient.EventUnknownStatus))
+	})
 }
 
 // What another poll would meet again ends the wait at once.
@@ -129,7 +323,7 @@ func TestFailuresThatEndAWait(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []ambienttest.Fault{
 		ambienttest.Answer(400), ambienttest.Answer(403), ambienttest.Answer(404), ambienttest.Answer(422), ambienttest.Redirect("/" + harness.Secret),
-		{Status: 200, Body: "<html>" + harness.Secret}, {Status: 200, Body: `{"id": 5, "task_status": "STT_COMPLETED"}`},
+		ambienttest.Answer(409), ambienttest.Answer(410), ambienttest.Answer(501), ambienttest.Answer(505),
 	} {
 		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 			client := harness.NewClient(t, srv)

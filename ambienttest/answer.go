@@ -48,23 +48,47 @@ func missing(loc ...any) problem {
 	return problem{Loc: loc, Msg: "field required", Type: "value_error.missing"}
 }
 
-// documented is the service's body for a status, or the nearest thing to it where none is published.
-func documented(status int) answer {
+// documented is the service's answer of a status by a route, or the nearest thing to it where none is published.
+func documented(status int, r route) answer {
 	switch status {
 	case http.StatusUnauthorized:
 		return unauthorized()
 	case http.StatusForbidden:
 		return detail(status, "You do not have access to these template_ids [234234]")
 	case http.StatusNotFound:
-		return detail(status, "Transcription not found")
+		if r.idName == "scribe_id" {
+			return detail(status, scribeKind+" not found")
+		}
+		return detail(status, transcriptionKind+" not found")
 	case http.StatusUnprocessableEntity:
-		return invalid(missing("body", "template_ids"))
+		return invalid(missing("body", r.requiredField()))
 	case http.StatusTooManyRequests:
 		// The plural key is the service's own.
 		return jsonAnswer(status, map[string]string{"details": "Too many requests"})
 	case http.StatusInternalServerError:
 		// The shape that the vendor's JavaScript sample reads.
-		return jsonAnswer(status, map[string]any{"error": map[string]string{"message": http.StatusText(status)}})
+		return jsonAnswer(status, map[string]any{"error": map[string]string{"message": statusText(status)}})
 	}
-	return detail(status, http.StatusText(status))
+	return detail(status, statusText(status))
+}
+
+// requiredField is a field that the route requires, or where it has no form, another route.
+func (r route) requiredField() string {
+	for _, rule := range r.rules {
+		if rule.required {
+			return rule.name
+		}
+	}
+	return "template_ids"
+}
+
+// statusText is http.StatusText, with the statuses that CDNs made.
+func statusText(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return text
+	}
+	return map[int]string{
+		520: "Web Server Returned an Unknown Error", 521: "Web Server Is Down", 522: "Connection Timed Out", 523: "Origin Is Unreachable",
+		524: "A Timeout Occurred", 525: "SSL Handshake Failed", 526: "Invalid SSL Certificate", 529: "Site Is Overloaded", 530: "Site Is Frozen",
+	}[status]
 }

@@ -34,7 +34,8 @@
 // [NewServer] listens on a loopback port, [NewTLSServer] does so behind TLS with HTTP/2, and [NewInMemory] uses no
 // sockets and lives entirely in the time of a testing/synctest bubble. [Start] and [StartInMemory] close the server at
 // the end of a test and report what it never reached. A new server accepts its own Username and Password, any
-// template, and any number of requests; a job takes three seconds.
+// template, and any number of requests; a job takes three seconds. [WithAccount] adds accounts, of which each has its own
+// jobs, tokens and rate limit.
 //
 // # Jobs
 //
@@ -56,6 +57,9 @@
 //	GET /scribe/{id}                      200
 //	POST /scribe/{id}/regenerate/audio    202
 //	*                                     (any request, also to an unknown path)
+//
+// [Server.FaultWhere] does so for the requests that a function matches: those for one job, of one account, or of a stretch
+// of time.
 //
 // A fault is of one request, whatever its Retry-After says: a client that comes back too early is let through. To see
 // that it waited, compare the Time of two [Request] values, or set a [RateLimit], which is enforced.

@@ -43,6 +43,24 @@ func ExampleServer_FaultRange() {
 	// Output: true
 }
 
+// One visit of many fails, whichever request that is.
+func ExampleServer_FaultWhere() {
+	server := ambienttest.NewServer(ambienttest.WithJobTime(0))
+	defer server.Close()
+	server.FaultWhere(func(r ambienttest.Request) bool { return r.ID == 102 }, ambienttest.Answer(403))
+
+	client := newClient(server)
+	for range 3 {
+		_, err := client.Transcriptions.SubmitAndWait(context.Background(), visit, fakePace)
+		fmt.Println(err)
+	}
+
+	// Output:
+	// <nil>
+	// ambient: waiting for job 102 ended after 1 poll, no status yet: GET /transcribe/102: 403 Forbidden: You do not have access to these template_ids […]
+	// <nil>
+}
+
 // The job is made and its answer lost: what happens when a gateway times out.
 func ExampleFault() {
 	server := ambienttest.NewServer()
@@ -104,7 +122,7 @@ func ExampleAnswer() {
 		fmt.Println(invalid.Fields)
 	}
 
-	// Output: [body.template_ids: field required]
+	// Output: [body.audio_file: field required]
 }
 
 // Ten minutes are more than this caller waits.

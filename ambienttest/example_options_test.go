@@ -2,8 +2,10 @@ package ambienttest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	ambient "github.com/ambient-scribe/ambient-go"
@@ -22,6 +24,99 @@ func ExampleWithCredentials() {
 	fmt.Println(client.Authenticate(context.Background()))
 
 	// Output: ambient: POST /auth/token: 401 Unauthorized: Could not validate credentials
+}
+
+// Each account has its own jobs.
+func ExampleWithAccount() {
+	server := ambienttest.NewServer(ambienttest.WithAccount("other clinic", "synthetic"))
+	defer server.Close()
+	other, err := ambient.NewClient(ambient.WithBaseURL(server.URL), ambient.WithCredentials("other clinic", "synthetic"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	submission, err := newClient(server).Transcriptions.Submit(context.Background(), visit)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = other.Transcriptions.Get(context.Background(), submission.ID)
+	fmt.Println(err)
+	for _, r := range server.Requests() {
+		fmt.Println(r.Route, r.Account)
+	}
+
+	// Output:
+	// ambient: GET /transcribe/101: 404 Not Found: Transcription not found
+	// POST /auth/token synthetic-service-account
+	// POST /transcribe synthetic-service-account
+	// POST /auth/token other clinic
+	// GET /transcribe/{id} other clinic
+}
+
+// A token that its verifier takes for one of the future.
+func ExampleWithTokenNotBefore() {
+	server := ambienttest.NewServer(ambienttest.WithTokenNotBefore(time.Hour))
+	defer server.Close()
+
+	// The clock that a client goes by is its own, so this one is refused.
+	client, err := ambient.NewClient(ambient.WithBaseURL(server.URL), ambient.WithCredentials(server.Username, server.Password))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
+	defer cancel()
+	_, err = client.Transcriptions.Get(ctx, 101)
+	fmt.Println(err != nil)
+
+	// Output: true
+}
+
+// A token that says nothing, and lasts as long as its call's answer says.
+func ExampleWithOpaqueTokens() {
+	server := ambienttest.NewServer(ambienttest.WithOpaqueTokens(), ambienttest.WithTokenLifetime(time.Hour))
+	defer server.Close()
+
+	form := url.Values{"username": {server.Username}, "password": {server.Password}}
+	answer, err := server.Client().PostForm(server.URL+"/auth/token", form)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer answer.Body.Close()
+	var token struct {
+		ExpiresIn int `json:"expires_in"`
+	}
+	fmt.Println(json.NewDecoder(answer.Body).Decode(&token), token.ExpiresIn)
+
+	// Output: <nil> 3600
+}
+
+// A service that limits submits more than polls.
+func ExampleServer_SetRateLimitOf() {
+	server := ambienttest.NewServer(ambienttest.WithJobTime(0))
+	defer server.Close()
+	server.SetRateLimitOf("POST /transcribe", ambienttest.RateLimit{Limit: 1, Window: time.Hour, Dialect: ambienttest.RetryAfterOnly})
+
+	client, err := ambient.NewClient(ambient.WithBaseURL(server.URL), ambient.WithCredentials(server.Username, server.Password),
+		ambient.WithRetryPolicy(ambient.RetryPolicy{MaxLimitWait: -1}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	submission, err := client.Transcriptions.Submit(context.Background(), visit)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Transcriptions.Submit(context.Background(), visit)
+	_, limited := errors.AsType[*ambient.RateLimitError](err)
+	_, err = newClient(server).Transcriptions.Get(context.Background(), submission.ID)
+	fmt.Println(limited, err, server.RequestsTo("GET /transcribe/{id}")[0].Status)
+
+	// Output: true <nil> 200
 }
 
 // Tokens that have expired when they are issued: a client must give up, not ask

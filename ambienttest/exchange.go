@@ -1,6 +1,7 @@
 package ambienttest
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -9,19 +10,20 @@ import (
 
 // exchange is one request on its way through the server.
 type exchange struct {
-	server *Server
-	w      http.ResponseWriter
-	r      *http.Request
-	route  route
-	id     string   // as it stands in the path
-	allow  string   // methods of the path, where the route is not known
-	record *Request // in the server's list; written under the server's mutex
-	fault  Fault
-	conn   net.Conn    // nil where the handler is mounted elsewhere
-	header http.Header // of the rate limit, for whatever is answered
+	server  *Server
+	w       http.ResponseWriter
+	r       *http.Request
+	route   route
+	id      string   // as it stands in the path
+	allow   string   // methods of the path, where the route is not known
+	record  *Request // in the server's list; written under the server's mutex
+	account *account
+	fault   Fault
+	conn    net.Conn    // nil where the handler is mounted elsewhere
+	header  http.Header // of the rate limit and of a fault without a status, for whatever is answered
 }
 
-// serveHTTP is the walk of one request: what needs no body comes first, because the client may be waiting for leave
+// serveHTTP takes the steps of one request: what needs no body comes first, because the client may be waiting for leave
 // to send it.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	e := s.arrive(w, r)
@@ -34,15 +36,17 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		e.wait(e.fault.Delay)
 		e.reset()
 	case e.fault.Early:
-		e.send(e.fault.answer())
+		e.send(e.fault.answer(e.route))
 	case e.fault.replaces():
 		e.readBody()
-		e.send(e.fault.answer())
+		e.send(e.fault.answer(e.route))
 	case e.fault.Status != 0:
 		e.handle()
-		e.send(e.fault.answer())
+		e.send(e.fault.answer(e.route))
 	default:
-		e.send(e.handle())
+		a := e.handle()
+		maps.Copy(e.header, e.fault.Header)
+		e.send(a)
 	}
 }
 
@@ -62,15 +66,28 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request) *exchange {
 	if c, ok := r.Context().Value(connectionKey{}).(connection); ok {
 		e.conn, e.record.Conn = c.Conn, c.number
 	}
+	arrived := s.record(e)
+	s.matching.Lock()
+	defer s.matching.Unlock()
+	e.fault = s.dueFault(*e.record, arrived)
+	return e
+}
+
+// record puts a request into the server's list. It returns how many have arrived on its route, and on any.
+func (s *Server) record(e *exchange) map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if a := s.authorized(e.r.Header); a != nil {
+		e.record.Account = a.username
+	}
 	s.requests = append(s.requests, e.record)
 	s.arrived[anyRoute]++
-	if e.route.name != "" {
-		s.arrived[e.route.name]++
+	arrived := map[string]int{anyRoute: s.arrived[anyRoute]}
+	if name := e.route.name; name != "" {
+		s.arrived[name]++
+		arrived[name] = s.arrived[name]
 	}
-	e.fault = s.dueFault(e.route.name)
-	return e
+	return arrived
 }
 
 // handle does the real work of a request.
@@ -98,17 +115,18 @@ func (e *exchange) admit() (answer, bool) {
 	s := e.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.authorized(e.r.Header) {
+	if e.account = s.authorized(e.r.Header); e.account == nil {
 		return unauthorized(), false
 	}
-	if s.limiter.Limit <= 0 {
+	l := s.limiterOf(e.account, e.route.name)
+	if l == nil {
 		return answer{}, true
 	}
 	now := time.Now()
-	v := s.limiter.take(now)
-	e.header = s.limiter.headers(v, now)
+	v := l.take(now)
+	e.header = l.headers(v, now)
 	if !v.ok {
-		return documented(http.StatusTooManyRequests), false
+		return documented(http.StatusTooManyRequests, e.route), false
 	}
 	return answer{}, true
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,16 +12,19 @@ import (
 // A Fault is what goes wrong with one request. Its parts combine; the zero Fault changes nothing.
 type Fault struct {
 	Status int         // answer with this instead of handling the request; 0 handles it as usual
-	Header http.Header // of that answer
+	Header http.Header // of that answer, or beside the usual headers where Status is 0
 	Body   string      // of that answer
 
-	BodySize int64         // bytes of filler text that follow Body; see [Endless]
-	Truncate bool          // announce the whole body, send half of it and close the connection
-	Early    bool          // answer without reading the request's body, as a proxy does with 413; needs a Status
-	Process  bool          // do the real work too: a job is created, with the next script, and only then answer or reset
-	Delay    time.Duration // wait before answering or resetting
-	Trickle  time.Duration // send one byte of the response's body per interval
-	Reset    Reset         // cut the connection
+	BodySize   int64         // bytes of filler text that follow Body; see [Endless]
+	Truncate   bool          // announce the whole body, send half of it and close the connection
+	Unfinished bool          // announce one byte more than the body has, send the body and close the connection
+	Early      bool          // answer without reading the request's body, as a proxy does with 413; needs a Status
+	Process    bool          // do the real work too: a job is created, with the next script, and only then answer or reset
+	Delay      time.Duration // wait before answering or resetting
+	Trickle    time.Duration // send one byte of the response's body per interval
+	Reset      Reset         // cut the connection
+
+	documented bool // Body is what the service documents, which depends on the route
 }
 
 // Endless is a BodySize that never ends, and is sent without a Content-Length.
@@ -46,8 +50,8 @@ const (
 // Answer is the fault of answering with a status and the service's documented body for it, or the nearest thing to
 // it where none is published.
 func Answer(status int) Fault {
-	a := documented(status)
-	return Fault{Status: a.status, Header: a.header, Body: a.body}
+	a := documented(status, route{})
+	return Fault{Status: a.status, Header: a.header, Body: a.body, documented: true}
 }
 
 // RetryAfter is [Answer] with a Retry-After header: seconds, e.g. "600", or an HTTP date, or anything else, sent as it is.
@@ -59,7 +63,7 @@ func RetryAfter(status int, value string) Fault {
 
 // ProxyHTML is the answer of a proxy that stands in front of the service.
 func ProxyHTML(status int) Fault {
-	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	title := fmt.Sprintf("%d %s", status, statusText(status))
 	return Fault{
 		Status: status,
 		Header: http.Header{"Content-Type": {"text/html"}, "Server": {"nginx"}},
@@ -78,8 +82,8 @@ func Redirect(location string) Fault {
 // faults are due, the one planned first happens. A fault with a Status comes before the token is looked at, so that it
 // hides one that has expired.
 //
-// Fault panics on an unknown route, and on a fault that contradicts itself: one that is Early, or has a Header, Body or
-// BodySize, without a Status; one that must Process what it does not read; half of a body that is Endless.
+// Fault panics on an unknown route, and on a fault that contradicts itself: one that is Early, or has a Body or BodySize,
+// without a Status; one that must Process what it does not read; half of a body that is Endless, or its end.
 //
 // A good client heals one fault by itself: it answers a 401 with a new token, a 503 with a repetition. To see its error,
 // plan the fault for every attempt with [Server.FaultRange], or give the client a single one
@@ -98,14 +102,28 @@ func (s *Server) FaultRange(route string, from, to int, f Fault) {
 	s.faults = append(s.faults, &plannedFault{Fault: f, route: route, from: from, to: to})
 }
 
+// FaultWhere plans a fault for each request that a function matches. The function sees a request as it arrives, before
+// its body is read: its route, id, account, header and time. It is called for one request at a time, and may call the
+// server. It has no effect on a request for which another fault was planned first.
+func (s *Server) FaultWhere(match func(Request) bool, f Fault) {
+	f.mustMakeSense()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, &plannedFault{Fault: f, match: match})
+}
+
 type plannedFault struct {
 	Fault
+	match    func(Request) bool // nil: by number
 	route    string
 	from, to int
 	reached  bool
 }
 
 func (p *plannedFault) String() string {
+	if p.match != nil {
+		return "fault on the requests that a function matches"
+	}
 	which := fmt.Sprintf("request %d", p.from)
 	if p.to > p.from {
 		which = fmt.Sprintf("requests %d to %d", p.from, p.to)
@@ -113,16 +131,30 @@ func (p *plannedFault) String() string {
 	return fmt.Sprintf("fault on %s of %q", which, p.route)
 }
 
-// dueFault is called with the mutex held, once the request has been counted.
-func (s *Server) dueFault(route string) Fault {
-	for _, p := range s.faults {
-		n := s.arrived[p.route]
-		if (p.route == route || p.route == anyRoute) && p.from <= n && n <= p.to {
+// dueFault finds the first fault for a request that is the nth of its route, and of all where the fault says so.
+func (s *Server) dueFault(r Request, arrived map[string]int) Fault {
+	for _, p := range s.plannedFaults() {
+		if p.isDue(r, arrived[p.route]) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			p.reached = true
 			return p.Fault
 		}
 	}
 	return Fault{}
+}
+
+func (s *Server) plannedFaults() []*plannedFault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.faults)
+}
+
+func (p *plannedFault) isDue(r Request, n int) bool {
+	if p.match != nil {
+		return p.match(r)
+	}
+	return (p.route == r.Route || p.route == anyRoute) && p.from <= n && n <= p.to
 }
 
 func (f Fault) mustMakeSense() {
@@ -134,10 +166,10 @@ func (f Fault) mustMakeSense() {
 		panic("ambienttest: an early answer needs a Status")
 	case f.Process && notRead:
 		panic("ambienttest: a request that is not read cannot be processed")
-	case f.BodySize == Endless && (f.Truncate || f.Reset == ResetMidResponse):
+	case f.BodySize == Endless && (f.Truncate || f.Unfinished || f.Reset == ResetMidResponse):
 		panic("ambienttest: half of an endless body is never sent")
-	case f.Status == 0 && (f.Body != "" || f.Header != nil || f.BodySize != 0):
-		panic("ambienttest: Header, Body and BodySize need a Status")
+	case f.Status == 0 && (f.Body != "" || f.BodySize != 0):
+		panic("ambienttest: Body and BodySize need a Status")
 	}
 }
 
@@ -146,7 +178,10 @@ func (f Fault) replaces() bool {
 	return !f.Process && (f.Status != 0 || f.Reset == ResetAfterRead)
 }
 
-func (f Fault) answer() answer {
+func (f Fault) answer(r route) answer {
+	if f.documented && f.Body == documented(f.Status, route{}).body {
+		f.Body = documented(f.Status, r).body
+	}
 	a := answer{f.Status, f.Header.Clone(), f.Body}
 	if a.header == nil {
 		a.header = http.Header{}

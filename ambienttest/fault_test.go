@@ -205,6 +205,81 @@ func TestMountedHandler(t *testing.T) {
 	want(t, "conn", srv.Requests()[2].Conn, 1)
 }
 
+// A fault can be planned for requests that nobody can number.
+func TestFaultWhere(t *testing.T) {
+	eachServer(t, func(t *testing.T, srv *Server) {
+		c := newCaller(t, srv)
+		polls := 0
+		srv.Fault("GET /transcribe/{id}", 2, Answer(502))
+		srv.FaultWhere(func(r Request) bool {
+			if r.ID == 101 {
+				polls++
+			}
+			return r.ID == 101 && r.Account == srv.Username && len(srv.Requests()) > 0 && polls <= 2
+		}, Answer(503))
+		first, second := c.job(), c.job()
+		want(t, "the other job", c.get(second).status, http.StatusOK)
+		want(t, "planned before", c.get(first).status, http.StatusBadGateway)
+		want(t, "matched", c.get(first).status, http.StatusServiceUnavailable)
+		want(t, "matched", c.get(first).status, http.StatusServiceUnavailable)
+		want(t, "matched no more", c.get(first).status, http.StatusOK)
+	})
+}
+
+// The body of a documented status is of the route that it is planned for.
+func TestAnswersAreOfTheirRoute(t *testing.T) {
+	srv := forTest(t, NewServer())
+	c := newCaller(t, srv)
+	srv.FaultWhere(func(r Request) bool { return r.Header.Get("X-Want") == "422" }, Answer(422))
+	srv.FaultWhere(func(r Request) bool { return r.Header.Get("X-Want") == "404" }, Answer(404))
+	for path, field := range map[string]string{
+		"/auth/token": "username", "/transcribe": "audio_file", "/scribe": "template_ids", "/scribe/7/regenerate/audio": "audio_files",
+	} {
+		r := c.send("POST", path, "", nil, "X-Want", "422")
+		want(t, path, r.body, `{"detail":[{"loc":["body","`+field+`"],"msg":"field required","type":"value_error.missing"}]}`)
+	}
+	want(t, "scribe", c.send("GET", "/scribe/7", "", nil, "X-Want", "404").body, `{"detail":"Scribe not found"}`)
+	want(t, "transcription", c.send("GET", "/transcribe/7", "", nil, "X-Want", "404").body, `{"detail":"Transcription not found"}`)
+	own := Answer(422)
+	own.Body = `{"detail":"mine"}`
+	srv.Fault("POST /transcribe", 2, own)
+	want(t, "a body of the test's own", c.send("POST", "/transcribe", "", nil).body, own.Body)
+}
+
+// Headers without a status come beside the usual ones.
+func TestHeadersOfAUsualAnswer(t *testing.T) {
+	srv := forTest(t, NewServer())
+	c := newCaller(t, srv)
+	srv.Fault("POST /transcribe", 1, Fault{Header: http.Header{"Retry-After": {"4"}, "X-Request-Id": {"7"}}})
+	r := c.transcribe()
+	want(t, "status", r.status, http.StatusAccepted)
+	want(t, "id", r.json(t)["transcription_id"], any(101.0))
+	want(t, "headers", r.header.Get("Retry-After")+r.header.Get("X-Request-Id")+r.header.Get("Content-Type"), "47application/json")
+}
+
+// The whole body arrives, and then not the end that was announced.
+func TestUnfinishedAnswers(t *testing.T) {
+	eachServer(t, func(t *testing.T, srv *Server) {
+		c := newCaller(t, srv)
+		srv.Fault("POST /transcribe", 1, Fault{Unfinished: true})
+		srv.Fault("POST /transcribe", 2, Fault{Status: 200, Body: `{"a":1}`, Unfinished: true})
+		for _, body := range []string{`{"sub`, `{"a":1}`} {
+			r := c.transcribe()
+			if r.err == nil || srv.Requests()[0].Proto == "HTTP/1.1" && !strings.HasPrefix(r.body, body) { // HTTP/2 clients may drop it
+				t.Errorf("an answer without its end: %+v", r)
+			}
+		}
+		want(t, "the job was made", c.get("/transcribe/101").status, http.StatusOK)
+	})
+}
+
+func TestStatusesOfCDNs(t *testing.T) {
+	want(t, "phrase", Answer(520).Body, `{"detail":"Web Server Returned an Unknown Error"}`)
+	if !strings.Contains(ProxyHTML(524).Body, "524 A Timeout Occurred") {
+		t.Error(ProxyHTML(524).Body)
+	}
+}
+
 func TestMistakesPanic(t *testing.T) {
 	srv := forTest(t, NewServer())
 	for name, mistake := range map[string]func(){
@@ -217,6 +292,9 @@ func TestMistakesPanic(t *testing.T) {
 		"early":         func() { srv.Fault("*", 1, Fault{Early: true}) },
 		"process":       func() { srv.Fault("*", 1, Fault{Status: 413, Early: true, Process: true}) },
 		"body":          func() { srv.Fault("*", 1, Fault{Body: "x"}) },
+		"unfinished":    func() { srv.Fault("*", 1, Fault{Status: 500, BodySize: Endless, Unfinished: true}) },
+		"where":         func() { srv.FaultWhere(func(Request) bool { return true }, Fault{Body: "x"}) },
+		"limited":       func() { srv.SetRateLimitOf("GET /transcribe/1", RateLimit{}) },
 		"no steps":      func() { srv.ScriptScribe() },
 		"not encodable": func() { srv.ScriptScribe(Step{Fields: map[string]any{"x": make(chan int)}}) },
 	} {

@@ -22,6 +22,7 @@ type jobs struct {
 // job is a transcription or a scribe.
 type job struct {
 	id      int64
+	account *account
 	created time.Time
 	begun   time.Time // when its present life began
 	life    []Step
@@ -49,15 +50,15 @@ func newJobs() jobs {
 	return jobs{lastID: 100, byKind: map[string]map[int64]*job{transcriptionKind: {}, scribeKind: {}}}
 }
 
-func (js *jobs) submit(kind string, life []Step, now time.Time) *job {
+func (js *jobs) submit(a *account, kind string, life []Step, now time.Time) *job {
 	js.lastID++
-	j := &job{id: js.lastID, created: now, begun: now, life: life}
+	j := &job{id: js.lastID, account: a, created: now, begun: now, life: life}
 	js.byKind[kind][j.id] = j
 	return j
 }
 
 func (e *exchange) find(kind string) (*job, answer) {
-	if j := e.server.jobs.byKind[kind][e.record.ID]; j != nil {
+	if j := e.server.jobs.byKind[kind][e.record.ID]; j != nil && j.account == e.account {
 		return j, answer{}
 	}
 	return nil, detail(http.StatusNotFound, kind+" not found")
@@ -68,7 +69,7 @@ func submitTranscription(e *exchange, now time.Time) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	usual := TranscriptionCompletes(s.config.jobTime, s.config.transcript)
-	j := s.jobs.submit(transcriptionKind, s.jobs.transcriptions.next(usual), now)
+	j := s.jobs.submit(e.account, transcriptionKind, s.jobs.transcriptions.next(usual), now)
 	return jsonAnswer(http.StatusAccepted, map[string]any{
 		"transcription_id": j.id,
 		"submitted_at":     stamp(j.created),
@@ -107,7 +108,7 @@ func createScribe(e *exchange, now time.Time) answer {
 		return detail(http.StatusUnprocessableEntity,
 			fmt.Sprintf("You do not have access to these template_ids [%s]", strings.Join(denied, ", ")))
 	}
-	j := s.jobs.submit(scribeKind, s.jobs.scribes.next(s.usualScribe()), now)
+	j := s.jobs.submit(e.account, scribeKind, s.jobs.scribes.next(s.usualScribe()), now)
 	return jsonAnswer(http.StatusAccepted, map[string]any{
 		"scribe_id":    j.id,
 		"status":       "IN_PROGRESS",

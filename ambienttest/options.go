@@ -11,8 +11,11 @@ type Option func(*config)
 
 type config struct {
 	username, password string
+	others             []*account
 	tokenLifetime      time.Duration
 	tokenDelay         time.Duration
+	tokenNotBefore     time.Duration
+	opaqueTokens       bool
 	templates          []int64
 	rateLimit          RateLimit
 	transcript         string
@@ -37,10 +40,16 @@ func defaultConfig() config {
 	}
 }
 
-// WithCredentials sets the one account that the server knows. The default is a synthetic one, found in the server's
-// Username and Password.
+// WithCredentials sets the server's own account. The default is a synthetic one, found in the server's Username and
+// Password.
 func WithCredentials(username, password string) Option {
 	return func(c *config) { c.username, c.password = username, password }
+}
+
+// WithAccount adds an account, with jobs and a rate limit that are its own: another account's job is not found. It may be
+// given more than once.
+func WithAccount(username, password string) Option {
+	return func(c *config) { c.others = append(c.others, &account{username: username, password: password}) }
 }
 
 // WithTokenLifetime sets how long a token is good for; the default is 48 hours. The token's exp claim counts whole
@@ -57,12 +66,24 @@ func WithTokenDelay(d time.Duration) Option {
 	return func(c *config) { c.tokenDelay = d }
 }
 
+// WithTokenNotBefore makes the API refuse a token until it is this old, as it does where the clock that checks tokens is
+// behind the one that issues them; the default is 0.
+func WithTokenNotBefore(age time.Duration) Option {
+	return func(c *config) { c.tokenNotBefore = age }
+}
+
+// WithOpaqueTokens makes tokens that are no JWTs. How long they last stands in expires_in, in whole seconds.
+func WithOpaqueTokens() Option {
+	return func(c *config) { c.opaqueTokens = true }
+}
+
 // WithTemplates names the templates that the account may use. By default, and without ids, it may use any.
 func WithTemplates(ids ...int64) Option {
 	return func(c *config) { c.templates = slices.Clone(ids) }
 }
 
-// WithRateLimit limits the rate of requests from the start; see [RateLimit]. The default is no limit.
+// WithRateLimit limits the rate of requests from the start; see [RateLimit]. The default is no limit. For a limit of one
+// route see [Server.SetRateLimitOf].
 func WithRateLimit(l RateLimit) Option {
 	return func(c *config) { c.rateLimit = l }
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// RateLimit limits the requests of the account to every route but the token route. It is checked after authorisation
+// RateLimit limits the requests of each account to every route but the token route. It is checked after authorisation
 // and before anything of the body is read; what it refuses does not count. The zero value is no limit.
 type RateLimit struct {
 	Algorithm Algorithm
@@ -29,11 +29,40 @@ const (
 	SlidingLog                   // Limit in any stretch of Window
 )
 
-// SetRateLimit puts another limit in place of the present one and begins counting anew.
-func (s *Server) SetRateLimit(l RateLimit) {
+// SetRateLimit puts another limit in place of the present one and begins counting again.
+func (s *Server) SetRateLimit(l RateLimit) { s.setLimit(anyRoute, l) }
+
+// SetRateLimitOf gives a route a limit and a count of its own, as services do that limit each route. Its requests do
+// not count for the limit of all others.
+func (s *Server) SetRateLimitOf(route string, l RateLimit) {
+	mustKnow(route)
+	s.setLimit(route, l)
+}
+
+func (s *Server) setLimit(route string, l RateLimit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.limiter = limiter{RateLimit: l}
+	s.limits[route] = l
+	for _, a := range s.accounts {
+		delete(a.limiters, route)
+	}
+}
+
+// limiterOf is what counts a request, nil where there is no limit. It is called with the mutex held.
+func (s *Server) limiterOf(a *account, route string) *limiter {
+	if _, own := s.limits[route]; !own {
+		route = anyRoute
+	}
+	if s.limits[route].Limit <= 0 {
+		return nil
+	}
+	if a.limiters[route] == nil {
+		if a.limiters == nil {
+			a.limiters = map[string]*limiter{}
+		}
+		a.limiters[route] = &limiter{RateLimit: s.limits[route]}
+	}
+	return a.limiters[route]
 }
 
 // limiter is a rate limit at work.

@@ -9,15 +9,16 @@ import (
 
 // A Request is what arrived. Files are hashed as they stream in and never held.
 type Request struct {
-	Method string
-	Route  string // method and path template, such as "GET /transcribe/{id}"; empty for an unknown path
-	Path   string // as sent, decoded, without the query
-	ID     int64  // the id in the path, or 0
-	Host   string
-	Header http.Header // without the Expect of an HTTP/2 request, which net/http takes out
-	Proto  string      // such as "HTTP/1.1"
-	Conn   int         // number of the connection, counted from 1; 0 where the handler is mounted elsewhere
-	Time   time.Time   // of arrival
+	Method  string
+	Route   string // method and path template, such as "GET /transcribe/{id}"; empty for an unknown path
+	Path    string // as sent, decoded, without the query
+	ID      int64  // the id in the path, or 0
+	Account string // user name of the account whose token came, or whose password was right; or ""
+	Host    string
+	Header  http.Header // without the Expect of an HTTP/2 request, which net/http takes out
+	Proto   string      // such as "HTTP/1.1"
+	Conn    int         // number of the connection, counted from 1; 0 where the handler is mounted elsewhere
+	Time    time.Time   // of arrival
 
 	Fields     []Field // of the form, in order
 	Files      []File  // of the form, in order

@@ -20,15 +20,16 @@ func (e *exchange) send(a answer) {
 	length := int64(len(a.body))
 	endless := e.fault.BodySize >= Endless-length
 	length += e.fault.BodySize // overflows only where endless, and is not used there
-	cut := e.fault.Truncate || e.fault.Reset == ResetMidResponse
-	if cut && length == 0 {
-		length = 1 // half of nothing would be a whole answer
+	half := e.fault.Truncate || e.fault.Reset == ResetMidResponse
+	cut := half || e.fault.Unfinished
+	if e.fault.Unfinished || half && length == 0 {
+		length++ // half of nothing would be a whole answer
 	}
 	var body io.Reader = strings.NewReader(a.body)
 	if e.fault.BodySize > 0 {
 		body = io.MultiReader(body, io.LimitReader(filler{}, e.fault.BodySize))
 	}
-	if cut && !endless {
+	if half && !endless {
 		body = io.LimitReader(body, length/2)
 	}
 	if endless {
@@ -50,7 +51,7 @@ func (e *exchange) send(a answer) {
 func (e *exchange) writeHeader(a answer, length int64) {
 	e.server.mu.Lock()
 	e.record.Status = a.status // before the client can know of it
-	skew := e.server.limiter.ClockSkew
+	skew := e.server.limits[anyRoute].ClockSkew
 	e.server.mu.Unlock()
 	h := e.w.Header()
 	maps.Copy(h, e.header)

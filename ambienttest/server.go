@@ -18,7 +18,7 @@ const BasePath = "/v1/ambient/api"
 // A Server is a fake of the Ambient AI Scribe API. It is safe for concurrent use.
 type Server struct {
 	URL      string // base URL of the API, with BasePath and without a trailing slash
-	Username string // the account the server knows
+	Username string // the server's own account; see WithAccount for others
 	Password string // and its password
 
 	config   config
@@ -33,11 +33,14 @@ type Server struct {
 	requests []*Request
 	arrived  map[string]int // requests so far, by route, and by anyRoute
 	conns    int
-	tokens   map[string]time.Time // valid tokens and the moment each expires
-	issued   int                  // tokens ever issued
+	accounts []*account
+	tokens   map[string]grant // valid tokens
+	issued   int              // tokens ever issued
 	faults   []*plannedFault
-	limiter  limiter
+	limits   map[string]RateLimit // by route, and of all other routes under anyRoute
 	jobs     jobs
+
+	matching sync.Mutex // held while a function of FaultWhere is called
 }
 
 // NewServer starts a server on a loopback TCP port, speaking plain HTTP. Its time is real: see [WithJobTime]. It panics
@@ -107,8 +110,9 @@ func newServer(opts []Option) *Server {
 		done:     make(chan struct{}),
 		tokenKey: []byte(rand.Text()),
 		arrived:  map[string]int{},
-		tokens:   map[string]time.Time{},
-		limiter:  limiter{RateLimit: c.rateLimit},
+		tokens:   map[string]grant{},
+		accounts: append([]*account{{username: c.username, password: c.password}}, c.others...),
+		limits:   map[string]RateLimit{anyRoute: c.rateLimit},
 		jobs:     newJobs(),
 	}
 	s.http = &http.Server{

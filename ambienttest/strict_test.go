@@ -145,6 +145,7 @@ func TestAssertions(t *testing.T) {
 	srv.ScriptScribe(ScribeFails(0)...)
 	srv.Fault("POST /transcribe", 3, Answer(500))
 	srv.FaultRange("*", 7, 9, Answer(500))
+	srv.FaultWhere(func(r Request) bool { return r.ID == 7 }, Answer(500))
 	srv.AssertCount(tb, "*", 1)
 	c := newCaller(t, srv)
 	want(t, "failure", c.get(c.job()).json(t)["error_message"], any("synthetic failure"))
@@ -159,12 +160,13 @@ func TestAssertions(t *testing.T) {
 		"ScriptScribe no. 1 (IN_PROGRESS, FAILED): no job was submitted for it",
 		`fault on request 3 of "POST /transcribe": 1 arrived`,
 		`fault on requests 7 to 9 of "*": 3 arrived`,
+		"fault on the requests that a function matches: none did",
 	} {
 		if i >= len(tb.errors) || !strings.Contains(tb.errors[i], text) {
 			t.Errorf("want %q in %q", text, tb.errors)
 		}
 	}
-	want(t, "errors", len(tb.errors), 6)
+	want(t, "errors", len(tb.errors), 7)
 }
 
 // A request that has no body is complete, whatever the protocol.

@@ -46,7 +46,9 @@ func (s *Server) Unreached() []string {
 	defer s.mu.Unlock()
 	all := append(s.jobs.transcriptions.unreached("ScriptTranscription"), s.jobs.scribes.unreached("ScriptScribe")...)
 	for _, p := range s.faults {
-		if !p.reached {
+		if p.match != nil && !p.reached {
+			all = append(all, p.String()+": none did")
+		} else if !p.reached {
 			all = append(all, fmt.Sprintf("%s: %d arrived", p, s.arrived[p.route]))
 		}
 	}

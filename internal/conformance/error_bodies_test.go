@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"github.com/stretchr/testify/assert"
@@ -137,9 +138,11 @@ func TestEveryStatusEndsAWait(t *testing.T) {
 	t.Parallel()
 	for _, status := range allStatuses() {
 		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-			srv.FaultRange("GET /transcribe/{id}", 1, 100, ambienttest.Answer(status))
+			srv.FaultRange("GET /transcribe/{id}", 1, 10_000, ambienttest.Answer(status))
 			client := harness.NewClient(t, srv, ambient.WithToken("token"), ambient.WithRetryPolicy(ambient.RetryPolicy{MaxAttempts: 1, MaxLimitWait: -1}))
-			_, err := client.Transcriptions.Wait(context.Background(), 7)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // which alone bounds a wait for the rate limit
+			defer cancel()
+			_, err := client.Transcriptions.Wait(ctx, 7)
 
 			wait, ok := errors.AsType[*ambient.WaitError](err)
 			require.True(t, ok)
