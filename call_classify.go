@@ -49,19 +49,32 @@ func classifyStatus(r *request, submits SubmitRetry, report *exchange.Report) ac
 	case http.StatusExpectationFailed:
 		return retryWithoutExpect
 	default:
-		if retriedStatus(report.Status) && !(submits == RetrySafe && mayHaveCreated(r, report)) {
+		risked := submits == RetryDocumented && documentedRetry(report.Status)
+		if retriedStatus(report.Status) && (risked || !mayHaveCreated(r, report)) {
 			return retry
 		}
 	}
 	return stop
 }
 
-// retriedStatus reports whether the API's documentation, or RFC 9110, has a call
-// repeated after the status.
+// retriedStatus reports whether a call may succeed later that met the status: 408, 425
+// and what went wrong in the service or before it, 520 to 530 of CDNs among that. A
+// method or version that is not implemented will not be later.
 func retriedStatus(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly,
-		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusRequestTimeout, http.StatusTooEarly:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return status/100 == 5
+}
+
+// documentedRetry reports whether the API's documentation asks for another try, of a
+// submit too.
+func documentedRetry(status int) bool {
+	switch status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
 	return false

@@ -84,7 +84,7 @@
 //	any other status: APIError alone               see StatusCode
 //
 // [Retryable] is true of a 429, of the other statuses after which a read is repeated, of
-// a [NetworkError], and of a call that its deadline ended. If the context ends a call,
+// a [NetworkError], of a [CredentialsError], and of a call that its deadline ended. If the context ends a call,
 // errors.Is finds the error of the context. errors.As finds a NetworkError too if a
 // request was on its way.
 //
@@ -106,7 +106,7 @@
 //	500 502 504                       repeat              repeat; RetrySafe: error, maybe submitted
 //	503                               repeat              repeat
 //	501 505                           error               error
-//	other 5xx                         error               error, maybe submitted
+//	other 5xx                         repeat              error, maybe submitted
 //	nothing sent                      repeat              repeat
 //	part sent                         repeat              repeat
 //	all sent, no answer               repeat              NetworkError, maybe submitted

@@ -369,10 +369,17 @@ func serverErrors() (rows []policyRow) {
 		rows = append(rows, bothPolicies(policyRow{outcome: fmt.Sprint(status), fault: ambienttest.Answer(status), met: always,
 			requests: 1, err: errorOf(status), status: status})...)
 	}
-	for _, row := range bothPolicies(policyRow{outcome: "other 5xx", fault: ambienttest.ProxyHTML(520), met: always,
-		requests: 1, err: errorOf(520), status: 520}) {
-		row.maybeSubmitted = row.kind == submit
-		rows = append(rows, row)
+	for _, status := range []int{507, 520, 521, 522, 523, 524, 525, 529, 530} {
+		for _, row := range bothPolicies(policyRow{outcome: "other 5xx", fault: ambienttest.ProxyHTML(status), met: always,
+			requests: 4, err: errorOf(status), status: status}) {
+			if row.kind == submit {
+				row.requests, row.maybeSubmitted = 1, true
+			}
+			rows = append(rows, row)
+		}
+		for _, kind := range []string{read, token} {
+			rows = append(rows, policyRow{outcome: "other 5xx", kind: kind, fault: ambienttest.ProxyHTML(status), met: once, requests: 2})
+		}
 	}
 	return rows
 }

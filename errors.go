@@ -140,8 +140,8 @@ func requestID(h http.Header) string {
 
 // Retryable reports whether the same call may succeed later. It is true after a 429,
 // after every other status for which reads are repeated (see the package
-// documentation), after a NetworkError and after a deadline. It is false after a
-// cancellation. Before you repeat a submit, ask MaybeSubmitted too. If Retryable is true
+// documentation), after a NetworkError, a CredentialsError and a deadline. It is false
+// after a cancellation. Before you repeat a submit, ask MaybeSubmitted too. If Retryable is true
 // of a WaitError, call Wait, since SubmitAndWait would submit again.
 func Retryable(err error) bool {
 	switch {

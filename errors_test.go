@@ -30,7 +30,7 @@ var errorTypes = []error{
 	&ambient.APIError{}, &ambient.BadRequestError{}, &ambient.UnauthorizedError{}, &ambient.ForbiddenError{}, &ambient.NotFoundError{},
 	&ambient.ConflictError{}, &ambient.ValidationError{}, &ambient.RateLimitError{}, &ambient.InternalServerError{}, &ambient.BadGatewayError{},
 	&ambient.ServiceUnavailableError{}, &ambient.GatewayTimeoutError{}, &ambient.NetworkError{}, &ambient.DecodeError{}, &ambient.RequestError{},
-	&ambient.AudioError{}, &ambient.WaitError{}, &ambient.TranscriptionFailedError{}, &ambient.TranscriptionIncompleteError{}, &ambient.ScribeFailedError{},
+	&ambient.CredentialsError{}, &ambient.AudioError{}, &ambient.WaitError{}, &ambient.TranscriptionFailedError{}, &ambient.TranscriptionIncompleteError{}, &ambient.ScribeFailedError{},
 }
 
 // errors.As with a value type does not compile under vet, and errors.AsType
@@ -156,7 +156,7 @@ func TestRetryableAndMaybeSubmittedThroughEveryWrapping(t *testing.T) {
 		"503":            {ambienttest.Answer(503), true, false},
 		"504":            {ambienttest.Answer(504), true, true},
 		"505":            {ambienttest.Answer(505), false, false},
-		"520":            {ambienttest.Answer(520), false, true},
+		"520":            {ambienttest.Answer(520), true, true},
 		"307":            {ambienttest.Redirect("/elsewhere"), false, false},
 		"303":            {ambienttest.Answer(303), false, true},
 		"200 of nothing": {ambienttest.Fault{Status: 200}, false, true},

@@ -715,7 +715,7 @@ func TestErrorsAfterTheSubmitHaveTheID(t *testing.T) {
 		"the context ends":  func(_ *ambienttest.Server, cancel func()) { time.AfterFunc(5*time.Second, cancel) },
 		"with the answer":   func(_ *ambienttest.Server, cancel func()) { time.AfterFunc(time.Nanosecond, cancel) },
 		"a poll is refused": func(srv *ambienttest.Server, _ func()) { srv.Fault("*", 3, ambienttest.Answer(403)) },
-		"a poll is no JSON": func(srv *ambienttest.Server, _ func()) { srv.Fault("*", 3, ambienttest.ProxyHTML(200)) },
+		"a poll is no JSON": func(srv *ambienttest.Server, _ func()) { srv.FaultRange("*", 3, 1000, ambienttest.ProxyHTML(200)) },
 		"polls are not answered": func(srv *ambienttest.Server, _ func()) {
 			srv.FaultRange("*", 3, 1000, ambienttest.Fault{Reset: ambienttest.ResetAfterRead})
 		},
