@@ -51,8 +51,9 @@
 // The first poll of a new job comes after 1 s, and Wait polls at once. The time between
 // two polls is an eighth of the job's age, at least 1 s and at most 60 s. Set these
 // bounds with [WithPollInterval]. A Retry-After of the server replaces the interval. A
-// wait ends early when its context ends, when a poll is refused, or when 10 polls in a
-// row fail. The error is then a [WaitError] with the id of the job.
+// wait ends early when its context ends, when a poll is refused, or when polls have
+// failed for 15 minutes. [WithMaxOutage] sets another time. The error is then a
+// [WaitError] with the id of the job.
 //
 // The API has no list of jobs, so no program can look up whether the service has a
 // visit. Store that a submit begins, and store the id when it ends. A visit that has no
@@ -84,9 +85,9 @@
 //	any other status: APIError alone               see StatusCode
 //
 // [Retryable] is true of a 429, of the other statuses after which a read is repeated, of
-// a [NetworkError], of a [CredentialsError], and of a call that its deadline ended. If the context ends a call,
-// errors.Is finds the error of the context. errors.As finds a NetworkError too if a
-// request was on its way.
+// a [NetworkError], of a [CredentialsError], and of a call that its deadline ended. If
+// the context ends a call, errors.Is finds the error of the context. errors.As finds a
+// NetworkError too if a request was on its way.
 //
 // # What is repeated
 //

@@ -266,6 +266,21 @@ func ExampleWithPollInterval() {
 	// Output: A short visit.
 }
 
+// A program that has other work waits for no long outage, and asks again later.
+func ExampleWithMaxOutage() {
+	server, client := fakeAPI()
+	defer server.Close()
+	server.FaultRange("GET /transcribe/{id}", 1, 100, ambienttest.Answer(521))
+
+	_, err := client.Transcriptions.SubmitAndWait(context.Background(), newVisit(), fakePace,
+		ambient.WithMaxOutage(20*time.Millisecond))
+	if wait, ok := errors.AsType[*ambient.WaitError](err); ok {
+		fmt.Println("later: Wait with id", wait.ID, ambient.Retryable(err))
+	}
+
+	// Output: later: Wait with id 101 true
+}
+
 // What a user of the application sees while a visit is transcribed.
 func ExampleWithOnPoll() {
 	server, client := fakeAPI()

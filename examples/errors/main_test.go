@@ -19,7 +19,7 @@ func TestTable(t *testing.T) {
 		"no access":            "ForbiddenError ask the administrator for access",
 		"unknown id":           "NotFoundError check the id and the account",
 		"duplicate":            "ConflictError ask the vendor what exists already",
-		"missing parameter":    "ValidationError fix the request: body.template_ids",
+		"missing parameter":    "ValidationError fix the request: body.audio_file",
 		"too many requests":    "RateLimitError call again in 2m0s",
 		"service failed":       "InternalServerError ask the vendor, with SupportReport, before submitting again",
 		"gateway failed":       "BadGatewayError ask the vendor, with SupportReport, before submitting again",
