@@ -295,6 +295,7 @@ func TestSilentByDefault(t *testing.T) {
 		srv.Fault("POST /transcribe", 3, ambienttest.Fault{Status: 500, Process: true})
 		srv.Fault("GET /transcribe/{id}", 1, ambienttest.RetryAfter(429, "1"))
 		srv.Fault("GET /transcribe/{id}", 2, ambienttest.Fault{Status: 200, Body: canary})
+		srv.Fault("GET /transcribe/{id}", 3, ambienttest.Answer(403))
 		client := harness.NewClient(t, srv)
 		_, err := client.Transcriptions.SubmitAndWait(t.Context(), loudTranscription())
 		require.Error(t, err)
