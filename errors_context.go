@@ -8,8 +8,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
-// An interruptedError is a call that ended while nothing was on its way: before
-// it, or between two attempts. last is what the last attempt met.
+// An interruptedError is a call that ended before its first attempt or between two
+// attempts. last is the error of the last attempt.
 type interruptedError struct {
 	history *history
 	by      error // the context's error, or why no other attempt could be made
@@ -41,7 +41,7 @@ type contextEnd struct{ err, cause error }
 func (e *contextEnd) Error() string   { return safeerr.Text(e.err) }
 func (e *contextEnd) Unwrap() []error { return []error{safeError(e.err), safeError(e.cause)} }
 
-// contextError is the context's error, joined with its cause where that is another.
+// contextError is the error of the context, with its cause if that differs.
 func contextError(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {
 		return &contextEnd{ctx.Err(), safeError(cause)}

@@ -12,11 +12,12 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
-// SupportReport describes err as the vendor's support asks for it: endpoint,
-// status, message, headers, the fields of the request by name and size, and the
-// time and outcome of every attempt. It is safe to paste into a ticket: the
-// message is masked like Error's, and no value of a field is shown. For an error
-// that is not of this package it has one line.
+// SupportReport returns what the vendor's support asks for about err. It has the
+// endpoint, the status, the message, some headers, the name and size of each field of
+// the request, and the time and outcome of every attempt.
+//
+// The report is safe to paste into a ticket. The message is masked as in Error, and no
+// value of a field is shown. The report of an error from another package is one line.
 func SupportReport(err error) string {
 	var b strings.Builder
 	if err == nil {
@@ -36,7 +37,7 @@ func SupportReport(err error) string {
 	return b.String()
 }
 
-// firstSDKError is the error of this package that the caller has wrapped, else err.
+// firstSDKError is the first error of this package in the tree of err, else err.
 func firstSDKError(err error) error {
 	for e := range errorTree(err) {
 		if isSDKError(e) {
@@ -46,7 +47,7 @@ func firstSDKError(err error) error {
 	return err
 }
 
-// reportAnswer writes what the server said.
+// reportAnswer writes the answer of the server.
 func reportAnswer(b *strings.Builder, e *APIError) {
 	fmt.Fprintf(b, "Time:       %s\n", e.Time.UTC().Format(time.RFC3339Nano))
 	fmt.Fprintf(b, "Status:     %d %s\n", e.StatusCode, http.StatusText(e.StatusCode))
@@ -70,8 +71,8 @@ func reportAnswer(b *strings.Builder, e *APIError) {
 	fmt.Fprintf(b, "Body:       %d bytes\n", len(e.Body()))
 }
 
-// The response headers that help to find an error and hold no data of the call:
-// those of words, and those of numbers and dates.
+// The headers of an answer that help to find an error and contain no data of the call.
+// The first have words, and the others have numbers and dates.
 var (
 	reportedHeaders = []string{"Content-Type", "Server", "Via"}
 	reportedNumbers = []string{
@@ -82,8 +83,7 @@ var (
 	}
 )
 
-// numberText shows dates and numbers as they are, and of other values what the
-// mask passes.
+// numberText returns a date or number as it is, and masks the rest.
 func numberText(v string) string {
 	if t, err := http.ParseTime(v); err == nil {
 		return t.UTC().Format(http.TimeFormat)
@@ -91,7 +91,7 @@ func numberText(v string) string {
 	return redact.Number(v)
 }
 
-// reportRequest writes what was asked and how often.
+// reportRequest writes the request and its attempts.
 func reportRequest(b *strings.Builder, h *history) {
 	fmt.Fprintf(b, "Endpoint:   %s %s\n", h.method, h.route)
 	for _, p := range h.parts {
@@ -115,7 +115,7 @@ func reportRequest(b *strings.Builder, h *history) {
 	fmt.Fprintf(b, "May have been submitted: %t\n", h.maybeSubmitted())
 }
 
-// historyOf finds the history of the call in an error of any type.
+// historyOf finds the history of the call in the tree of err, nil if there is none.
 func historyOf(err error) *history {
 	for e := range errorTree(err) {
 		if h := ownHistory(e); h != nil {
