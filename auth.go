@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,7 +36,8 @@ type refresh struct {
 	done     chan struct{} // closed when the others are set
 	token    Token
 	err      error
-	panicked any // with what a function of the caller panicked
+	waiting  atomic.Int32 // callers
+	panicked any          // with what a function of the caller panicked
 }
 
 // A rejectedLogin remembers credentials that were refused, so that a thousand callers
@@ -119,7 +121,12 @@ func (s *passwordSource) startRefresh(ctx context.Context) *refresh {
 	go func() {
 		defer close(r.done)
 		defer cancel()
-		defer func() { r.panicked = cmp.Or(r.panicked, recover()) }() // of an observer
+		defer func() {
+			r.panicked = cmp.Or(r.panicked, recover()) // of an observer
+			if r.waiting.Load() == 0 {
+				s.client.reportLatePanic(ctx, r.panicked)
+			}
+		}()
 		s.run(ctx, r)
 		s.client.emit(ctx, Event{Kind: EventToken, Call: r.number, Method: http.MethodPost, Route: tokenRoute, Err: r.err})
 	}()
@@ -147,6 +154,8 @@ func (s *passwordSource) finish(r *refresh) {
 }
 
 func (r *refresh) wait(ctx context.Context) (Token, error) {
+	r.waiting.Add(1)
+	defer r.waiting.Add(-1)
 	select {
 	case <-r.done:
 		if r.panicked != nil {
@@ -158,7 +167,10 @@ func (r *refresh) wait(ctx context.Context) (Token, error) {
 	}
 }
 
-const tokenRoute = "/auth/token"
+const (
+	tokenEndpoint = "POST /auth/token"
+	tokenRoute    = "/auth/token"
+)
 
 // fetch makes the token call: form fields username and password, no grant_type
 // and no Authorization header.
@@ -192,7 +204,7 @@ func (s *passwordSource) fetch(ctx context.Context, number int64) (Token, error)
 
 // newTokenCall returns a token call. It creates no job, so it is no submit.
 func (c *Client) newTokenCall(ctx context.Context, number int64) *call {
-	call := c.newCall(ctx, http.MethodPost, tokenRoute, []CallOption{withNumber(number)})
+	call := c.newCall(ctx, tokenEndpoint, tokenRoute, []CallOption{withNumber(number)})
 	call.request.submit, call.request.isTokenCall = false, true
 	return call
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +30,7 @@ type call struct {
 	request request
 	policy  RetryPolicy
 	options callOptions
+	job     int64 // that the call asks for, or created; in events
 
 	auth  callAuth
 	limit callLimit
@@ -72,8 +75,9 @@ type outcome struct {
 	problem string // why a 2xx answer is no success
 }
 
-func (c *Client) newCall(ctx context.Context, method, route string, opts []CallOption) *call {
-	h := &history{requestSummary: requestSummary{method: method, route: route, submit: !idempotent(method)}}
+func (c *Client) newCall(ctx context.Context, endpoint, route string, opts []CallOption) *call {
+	method, _, _ := strings.Cut(endpoint, " ")
+	h := &history{requestSummary: requestSummary{method: method, route: route, endpoint: endpoint, submit: !idempotent(method)}}
 	call := &call{
 		client: c, ctx: ctx, policy: c.retry, history: h,
 		request: request{requestSummary: &h.requestSummary, url: c.urlOf(route)},
@@ -93,8 +97,25 @@ func (c *Client) newCall(ctx context.Context, method, route string, opts []CallO
 // nextCall numbers the calls of a client, so that the events of one can be found.
 func (c *Client) nextCall() int64 { return c.calls.Add(1) }
 
+// routeOf is the route of an endpoint that has one id in it.
+func routeOf(endpoint string, id int64) string {
+	_, template, _ := strings.Cut(endpoint, " ")
+	before, after, _ := strings.Cut(template, "{id}")
+	route := strconv.AppendInt(append(make([]byte, 0, 64), before...), id, 10)
+	return string(append(route, after...))
+}
+
 // run makes the call.
-func (c *call) run() error {
+func (c *call) run() (err error) {
+	if c.client.observed() {
+		start, span := time.Now(), c.begin()
+		err = errPanicked
+		defer func() { c.finish(span, start, err) }()
+	}
+	return c.perform()
+}
+
+func (c *call) perform() error {
 	defer c.discard()
 	err := c.ensureFreshToken()
 	if err == nil {
@@ -125,17 +146,24 @@ func (c *call) try(req *http.Request) error {
 		if err != nil {
 			return c.unsent(err)
 		}
-		start := time.Now()
-		report := c.exchange(req, token, cookies)
-		c.record(report, start)
-		c.release(throttle.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.last.limits})
-
-		c.last.action, c.last.reason = classify(&c.request, c.policy.Submits, &report)
+		c.attempt(req, token, cookies)
 		if !c.attemptAgain(token) {
 			c.decode()
 			return nil
 		}
 	}
+}
+
+// attempt makes one request, and judges what became of it.
+func (c *call) attempt(req *http.Request, token Token, cookies []string) {
+	ctx, span := c.client.begin(c.ctx, Operation{Kind: "attempt", Method: c.request.method, Endpoint: c.request.endpoint, Number: len(c.history.attempts) + 1})
+	e := c.eventOf(Event{Kind: EventAttempt, Number: len(c.history.attempts) + 1, Err: errPanicked})
+	defer func() { span.end(e) }()
+	start := time.Now()
+	report := c.exchange(ctx, req, token, cookies)
+	e = c.record(ctx, report, start)
+	c.release(throttle.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.last.limits})
+	c.last.action, c.last.reason = classify(&c.request, c.policy.Submits, &report)
 }
 
 // attemptAgain prepares another attempt of the same try, where the last one asks for

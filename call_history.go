@@ -2,6 +2,7 @@ package ambient
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -56,8 +57,9 @@ type Attempt struct {
 	repeated     bool // by the transport, so that it may have been taken twice
 }
 
-// record adds an attempt to the history.
-func (c *call) record(r exchange.Report, start time.Time) {
+// record adds an attempt to the history. ctx is the context of the attempt, and the
+// event that of its end.
+func (c *call) record(ctx context.Context, r exchange.Report, start time.Time) Event {
 	now := time.Now()
 	c.last = outcome{report: r, limits: ratelimitheader.Read(r.Header, now), at: now}
 	a := Attempt{
@@ -66,7 +68,12 @@ func (c *call) record(r exchange.Report, start time.Time) {
 	}
 	c.waited = 0
 	c.history.add(a)
-	c.emit(Event{Kind: EventAttempt, Number: len(c.history.attempts), Attempt: a, RequestID: redact.ID(requestID(r.Header)), Err: a.Err})
+	if !c.client.observed() {
+		return Event{}
+	}
+	e := c.eventOf(Event{Kind: EventAttempt, Number: len(c.history.attempts), Attempt: a, RequestID: redact.ID(requestID(r.Header)), Err: a.Err})
+	c.client.emit(ctx, e)
+	return e
 }
 
 // CallInfo tells how a call went.
@@ -106,6 +113,7 @@ func (i CallInfo) PossibleDuplicate() bool {
 // A requestSummary is the part of a request that errors and reports may show.
 type requestSummary struct {
 	method, route string
+	endpoint      string  // method and route with {id}, as Event.Endpoint
 	ids           []int64 // of the call, which may be printed
 	submit        bool    // the method is not idempotent: a repeat may create a second job
 }

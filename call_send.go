@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -40,7 +41,7 @@ func (c *call) discard() {
 }
 
 // exchange puts one request on the wire. Its header is a new one for each attempt.
-func (c *call) exchange(req *http.Request, token Token, cookies []string) exchange.Report {
+func (c *call) exchange(ctx context.Context, req *http.Request, token Token, cookies []string) exchange.Report {
 	own := *c.client.header.get()
 	header := make(http.Header, len(own)+4)
 	maps.Copy(header, own)
@@ -59,7 +60,7 @@ func (c *call) exchange(req *http.Request, token Token, cookies []string) exchan
 	}
 	bounds := c.client.bounds
 	bounds.WholeOnce = c.request.submit && c.policy.Submits == RetrySafe
-	return exchange.Send(c.ctx, c.client.transport, req, header, body, bounds, c.progressFunc())
+	return exchange.Send(ctx, c.client.transport, req, header, body, bounds, c.progressFunc())
 }
 
 // expectFrom is the size from which a body is announced with Expect: 100-continue

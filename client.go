@@ -53,6 +53,7 @@ type Client struct {
 	tokenThrottle *throttle.Gate
 	tokens        TokenSource
 	observers     []func(context.Context, Event)
+	tracer        *tracer       // nil without one
 	calls         *atomic.Int64 // made so far
 }
 
@@ -116,7 +117,7 @@ func defaultTransport() http.RoundTripper {
 // *UnauthorizedError means that the user name or password is wrong, or that the account
 // is inactive or has no API access. Other errors are those of any call.
 func (c *Client) Authenticate(ctx context.Context) error {
-	_, err := c.newCall(ctx, http.MethodPost, tokenRoute, nil).token()
+	_, err := c.newCall(ctx, tokenEndpoint, tokenRoute, nil).token()
 	return err
 }
 
@@ -142,7 +143,8 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 	case method == "" || strings.Trim(method, tokenChars) != "":
 		return invalid("method", "must be an HTTP method such as GET")
 	}
-	call := c.newCall(ctx, method, redact.Path(u.Path), opts)
+	route := redact.Path(u.Path)
+	call := c.newCall(ctx, Event{Method: method, Route: route}.Endpoint(), route, opts)
 	call.request.url = c.urlOf(u.Path)
 	call.request.url.RawPath, call.request.url.RawQuery = c.base.EscapedPath()+u.EscapedPath(), u.RawQuery
 	if body != nil {

@@ -2,6 +2,7 @@ package ambient
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ const (
 	EventLimitOpened       EventKind = "limit_opened"       // they go on: Waiting
 	EventToken             EventKind = "token"              // a token was fetched, or was not: Err
 	EventPoll              EventKind = "poll"               // a job was looked at: ID, Status, Number, Wait until the next time, Err
+	EventCall              EventKind = "call"               // a call ended: Duration, Number of attempts, ID of the job it asked for or created, Err
+	EventJob               EventKind = "job"                // a wait ended: ID, Status, Duration, Number of polls, Err
 	EventUnknownStatus     EventKind = "unknown_status"     // a job is in a state this SDK does not know: ID, Status
 	EventAudioFormat       EventKind = "audio_format"       // audio is not what the API documents, or what it claims to be: Note
 	EventLatePanic         EventKind = "late_panic"         // a function of the caller panicked after its call had returned: Note
@@ -34,14 +37,15 @@ type Event struct {
 	Method    string
 	Route     string  // with ids, without a query
 	RequestID string  // masked if it does not look like an id
-	Number    int     // of the attempt or poll, counted from 1
+	Number    int     // of the attempt or poll, counted from 1; of EventCall and EventJob, how many there were
 	Attempt   Attempt // of EventAttempt
 	Wait      time.Duration
-	Waiting   int    // calls in line
-	ID        int64  // of a job
-	Status    string // of a job; words that no API English has are masked
-	Note      string // in this SDK's words
-	Err       error  // safe to print; of EventAttempt it is Attempt.Err, else one of this package's
+	Duration  time.Duration // of a call or wait, its pauses included
+	Waiting   int           // calls in line
+	ID        int64         // of a job
+	Status    string        // of a job; words that no API English has are masked
+	Note      string        // in this SDK's words
+	Err       error         // safe to print; of EventAttempt it is Attempt.Err, else one of this package's
 }
 
 // Endpoint returns the method and route with {id} for each id, such as
@@ -73,21 +77,46 @@ func (c *Client) emit(ctx context.Context, e Event) {
 }
 
 // reportLatePanic reports a panic that no call can surface any more. The value may hold
-// anything, so it is not shown.
+// anything, so it is not shown. Where that makes an observer panic, nobody is left to
+// hear of it.
 func (c *Client) reportLatePanic(ctx context.Context, v any) {
+	defer func() { _ = recover() }()
 	if v != nil {
 		c.emit(context.WithoutCancel(ctx), Event{Kind: EventLatePanic, Note: "a function of the caller panicked after its call had returned"})
 	}
 }
 
+// observed reports whether anything looks at calls.
+func (c *Client) observed() bool { return len(c.observers) > 0 || c.tracer != nil }
+
 // emit emits an event of the call.
 func (c *call) emit(e Event) {
-	if len(c.client.observers) == 0 {
-		return
+	if len(c.client.observers) > 0 {
+		c.client.emit(c.ctx, c.eventOf(e))
 	}
-	e.Call, e.Method, e.Route = c.number, c.request.method, c.request.route
-	c.client.emit(c.ctx, e)
 }
+
+func (c *call) eventOf(e Event) Event {
+	e.Call, e.Method, e.Route = c.number, c.request.method, c.request.route
+	return e
+}
+
+// begin starts the call. The function that it returns ends the call.
+func (c *call) begin() span {
+	ctx, s := c.client.begin(c.ctx, Operation{Kind: "call", Method: c.request.method, Endpoint: c.request.endpoint})
+	c.ctx = ctx
+	return s
+}
+
+// finish ends the call.
+func (c *call) finish(s span, start time.Time, err error) {
+	e := c.eventOf(Event{Kind: EventCall, Duration: time.Since(start), Number: len(c.history.attempts), ID: c.job, Err: err})
+	c.client.emit(c.ctx, e)
+	s.end(e)
+}
+
+// errPanicked ends what a panic cut off, in events.
+var errPanicked = errors.New("a function of the caller panicked")
 
 // slogObserver returns an observer that logs: what a caller must look into at Warn,
 // what explains a slow call at Info, the rest at Debug.
@@ -129,11 +158,7 @@ func attrsOf(e Event) []slog.Attr {
 	add(e.Method != "", slog.String("method", e.Method))
 	add(e.Route != "", slog.String("route", e.Route))
 	add(e.RequestID != "", slog.String("request_id", e.RequestID))
-	if e.Kind == EventPoll {
-		add(true, slog.Int("poll", e.Number))
-	} else {
-		add(e.Number > 0, slog.Int("attempt", e.Number))
-	}
+	add(e.Number > 0, slog.Int(numberKey(e.Kind), e.Number))
 	if e.Kind == EventAttempt {
 		add(e.Attempt.StatusCode > 0, slog.Int("status", e.Attempt.StatusCode))
 		add(true, milliseconds("duration_ms", e.Attempt.Duration))
@@ -141,6 +166,7 @@ func attrsOf(e Event) []slog.Attr {
 		add(true, slog.String("sent", e.Attempt.Sent.String()))
 		add(true, slog.Bool("conn_reused", e.Attempt.ConnReused))
 	}
+	add(e.Kind == EventCall || e.Kind == EventJob, milliseconds("duration_ms", e.Duration))
 	add(e.Wait > 0, milliseconds("wait_ms", e.Wait))
 	add(e.Waiting > 0, slog.Int("waiting", e.Waiting))
 	add(e.ID > 0, slog.Int64("job", e.ID))
@@ -150,6 +176,19 @@ func attrsOf(e Event) []slog.Attr {
 		attrs = append(attrs, slog.String("error", safeText(e.Err)))
 	}
 	return attrs
+}
+
+// numberKey is what an event's Number counts.
+func numberKey(k EventKind) string {
+	switch k {
+	case EventPoll:
+		return "poll"
+	case EventCall:
+		return "attempts"
+	case EventJob:
+		return "polls"
+	}
+	return "attempt"
 }
 
 // milliseconds is a duration as logs hold it: a number, with its unit in the key.

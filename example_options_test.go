@@ -196,6 +196,34 @@ func ExampleWithObserver() {
 	// Output: 3 requests, 1 repeat
 }
 
+// A tracer sees which operation is inside which. Package ambientotel has one for
+// OpenTelemetry.
+func ExampleWithTracer() {
+	type depth struct{}
+	server, client := fakeAPI(
+		ambient.WithToken("synthetic"),
+		ambient.WithTracer(func(ctx context.Context, op ambient.Operation) (context.Context, func(ambient.Event)) {
+			indent, _ := ctx.Value(depth{}).(string)
+			fmt.Printf("%s%s %s\n", indent, op.Kind, op.Endpoint)
+			return context.WithValue(ctx, depth{}, indent+"  "), func(e ambient.Event) {
+				fmt.Printf("%send of %s\n", indent, e.Kind)
+			}
+		}),
+	)
+	defer server.Close()
+	server.Fault("GET /transcribe/{id}", 1, ambienttest.Fault{Status: 200, Body: `{"id": 7, "task_status": "STT_COMPLETED"}`})
+
+	if _, err := client.Transcriptions.Get(context.Background(), 7); err != nil {
+		fmt.Println(err)
+	}
+
+	// Output:
+	// call GET /transcribe/{id}
+	//   attempt GET /transcribe/{id}
+	//   end of attempt
+	// end of call
+}
+
 // The endpoint is a label for metrics: it has no id in it.
 func ExampleEvent_Endpoint() {
 	server, client := fakeAPI(ambient.WithObserver(func(_ context.Context, e ambient.Event) {

@@ -219,6 +219,27 @@ func WithObserver(f func(ctx context.Context, e Event)) Option {
 	}
 }
 
+// WithTracer calls start when a call, an attempt or a wait begins, and the function
+// that start returns with the event of its end: an EventCall, EventAttempt or EventJob.
+// What happens in the operation has the values of the context that start returns; a
+// nil context or function is none. Both are called in a goroutine, and must be safe for
+// concurrent use. One that does not return holds up its call until shortly after the
+// call's context ends, and is left behind then. A panic surfaces from the call. The
+// operations of a second tracer are inside those of the first. Package ambientotel has
+// a tracer for OpenTelemetry.
+func WithTracer(start func(ctx context.Context, op Operation) (context.Context, func(Event))) Option {
+	return func(c *Client) error {
+		switch {
+		case start == nil:
+			return invalid("WithTracer", "the function is nil")
+		case c.tracer != nil:
+			start = nest(c.tracer.start, start)
+		}
+		c.tracer = &tracer{start: start}
+		return nil
+	}
+}
+
 // WithStallTimeout cuts an attempt in which bytes of a body are due, in either
 // direction, and none moved for d. The default is 60 s; 0 means never. The attempt
 // is a *NetworkError whose Timeout is true, and is repeated as such.

@@ -66,6 +66,7 @@ func TestBadOptionsAreErrorsThatNameThem(t *testing.T) {
 		"WithLimiter":         {ambient.WithLimiter(nil)},
 		"WithLogger":          {ambient.WithLogger(nil)},
 		"WithObserver":        {ambient.WithObserver(nil)},
+		"WithTracer":          {ambient.WithTracer(nil)},
 		"WithStallTimeout":    {ambient.WithStallTimeout(-1)},
 		"WithResponseTimeout": {ambient.WithResponseTimeout(-1)},
 		"WithUserAgent":       {ambient.WithUserAgent(""), ambient.WithUserAgent("a\nb"), ambient.WithUserAgent("a\x00")},

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -162,12 +161,12 @@ func addExtra(extra *map[string]json.RawMessage, name string, v json.RawMessage)
 }
 
 // getJob asks for the state of a job once.
-func (c *Client) getJob(ctx context.Context, field, route string, id int64, decode func(response) (problem string), opts []CallOption) (CallInfo, error) {
+func (c *Client) getJob(ctx context.Context, field, endpoint string, id int64, decode func(response) (problem string), opts []CallOption) (CallInfo, error) {
 	if id < 1 {
 		return CallInfo{}, invalid(field, "must be 1 or more")
 	}
-	route = string(strconv.AppendInt([]byte(route), id, 10))
-	call := c.newCall(ctx, http.MethodGet, route, opts)
+	call := c.newCall(ctx, endpoint, routeOf(endpoint, id), opts)
+	call.job = id
 	call.request.ids = []int64{id}
 	call.request.decode = decode
 	err := call.run()

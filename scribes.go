@@ -18,6 +18,12 @@ import (
 // /scribe, GET /scribe/{scribe_id} and POST /scribe/{scribe_id}/regenerate/audio.
 type ScribesService struct{ client *Client }
 
+const (
+	createScribe     = "POST /scribe"
+	getScribe        = "GET /scribe/{id}"
+	regenerateScribe = "POST /scribe/{id}/regenerate/audio"
+)
+
 // ScribeRequest is a visit that needs a note. It prints without patient data and
 // marshals to JSON in full and back.
 type ScribeRequest struct {
@@ -99,7 +105,7 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 	case len(r.Audio) == 0 && len(r.Transcripts) == 0:
 		return nil, invalid("audio_files", "audio or transcripts are required")
 	}
-	u := s.client.newUpload(ctx, "/scribe", opts, r.TemplateIDs...)
+	u := s.client.newUpload(ctx, createScribe, "/scribe", opts, r.TemplateIDs...)
 	for _, id := range r.TemplateIDs {
 		if id < 1 {
 			return nil, invalid("template_ids", "each must be 1 or more")
@@ -127,7 +133,7 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 	case len(audio) == 0:
 		return nil, invalid("audio_files", "at least one is required")
 	}
-	u := s.client.newUpload(ctx, "/scribe/"+strconv.FormatInt(id, 10)+"/regenerate/audio", opts, id)
+	u := s.client.newUpload(ctx, regenerateScribe, routeOf(regenerateScribe, id), opts, id)
 	u.recordings("audio_files", audio...)
 	return submitScribe(ctx, u, id)
 }
@@ -136,7 +142,7 @@ func (s *ScribesService) RegenerateFromAudio(ctx context.Context, id int64, audi
 func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, error) {
 	var sub ScribeSubmission
 	var err error
-	sub.Call, err = u.submit(func(body []byte) string { return sub.decodeReply(body, id) })
+	sub.Call, err = u.submit(&sub.ID, func(body []byte) string { return sub.decodeReply(body, id) })
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +155,7 @@ func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, 
 func (s *ScribesService) Get(ctx context.Context, id int64, opts ...CallOption) (*Scribe, error) {
 	scribe := &Scribe{}
 	var err error
-	if scribe.Call, err = s.client.getJob(ctx, "scribe_id", "/scribe/", id, func(r response) string { return scribe.decodeJob(r.body, id) }, opts); err != nil {
+	if scribe.Call, err = s.client.getJob(ctx, "scribe_id", getScribe, id, func(r response) string { return scribe.decodeJob(r.body, id) }, opts); err != nil {
 		return nil, err
 	}
 	return scribe, nil
@@ -182,7 +188,7 @@ func (s *ScribesService) CreateAndWait(ctx context.Context, r *ScribeRequest, op
 }
 
 func (s *ScribesService) waiter(opts []WaitOption) *waiter[*Scribe] {
-	return newWaiter(s.client, s.Get, func(id int64) *Scribe { return &Scribe{ID: id} }, opts)
+	return newWaiter(s.client, getScribe, s.Get, func(id int64) *Scribe { return &Scribe{ID: id} }, opts)
 }
 
 func (s *Scribe) state() jobState {

@@ -17,6 +17,11 @@ import (
 // and GET /transcribe/{transcription_id}.
 type TranscriptionsService struct{ client *Client }
 
+const (
+	submitTranscription = "POST /transcribe"
+	getTranscription    = "GET /transcribe/{id}"
+)
+
 // TranscriptionRequest is a recording to transcribe. It prints without patient data
 // and marshals to JSON in full and back.
 type TranscriptionRequest struct {
@@ -106,12 +111,12 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	if r == nil {
 		return nil, invalid("request", "is nil")
 	}
-	u := s.client.newUpload(ctx, "/transcribe", opts)
+	u := s.client.newUpload(ctx, submitTranscription, "/transcribe", opts)
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
 	u.recordings("audio_file", r.Audio)
 	var sub TranscriptionSubmission
 	var err error
-	if sub.Call, err = u.submit(sub.decodeReply); err != nil {
+	if sub.Call, err = u.submit(&sub.ID, sub.decodeReply); err != nil {
 		return nil, err
 	}
 	sub.duplicate = sub.Call.PossibleDuplicate()
@@ -123,7 +128,7 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallOption) (*Transcription, error) {
 	t := &Transcription{}
 	var err error
-	if t.Call, err = s.client.getJob(ctx, "transcription_id", "/transcribe/", id, func(r response) string { return t.decodeJob(r.body, id) }, opts); err != nil {
+	if t.Call, err = s.client.getJob(ctx, "transcription_id", getTranscription, id, func(r response) string { return t.decodeJob(r.body, id) }, opts); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -165,7 +170,7 @@ func (s *TranscriptionsService) SubmitAndWait(ctx context.Context, r *Transcript
 }
 
 func (s *TranscriptionsService) waiter(opts []WaitOption) *waiter[*Transcription] {
-	return newWaiter(s.client, s.Get, func(id int64) *Transcription { return &Transcription{ID: id} }, opts)
+	return newWaiter(s.client, getTranscription, s.Get, func(id int64) *Transcription { return &Transcription{ID: id} }, opts)
 }
 
 func (t *Transcription) state() jobState {

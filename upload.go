@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/form"
@@ -22,8 +21,8 @@ type upload struct {
 }
 
 // newUpload begins a submit. ids are those that errors may show.
-func (c *Client) newUpload(ctx context.Context, route string, opts []CallOption, ids ...int64) *upload {
-	call := c.newCall(ctx, http.MethodPost, route, opts)
+func (c *Client) newUpload(ctx context.Context, endpoint, route string, opts []CallOption, ids ...int64) *upload {
+	call := c.newCall(ctx, endpoint, route, opts)
 	call.request.ids = ids
 	return &upload{call: call, form: form.NewBuilder()}
 }
@@ -146,14 +145,18 @@ func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 	}
 }
 
-// submit sends the form.
-func (u *upload) submit(decode func(body []byte) (problem string)) (CallInfo, error) {
+// submit sends the form. decode finds the id of the job.
+func (u *upload) submit(id *int64, decode func(body []byte) (problem string)) (CallInfo, error) {
 	if u.err != nil {
 		return CallInfo{}, u.err
 	}
 	c := u.call
 	c.request.content = u.content
-	c.request.decode = func(r response) string { return decode(r.body) }
+	c.request.decode = func(r response) string {
+		problem := decode(r.body)
+		c.job = *id
+		return problem
+	}
 	if err := c.run(); err != nil {
 		return CallInfo{}, err
 	}

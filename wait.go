@@ -49,14 +49,15 @@ type jobState struct {
 
 // A waiter waits for jobs of one kind.
 type waiter[T job] struct {
-	client *Client
-	get    func(context.Context, int64, ...CallOption) (T, error)
-	empty  func(id int64) T
+	client   *Client
+	endpoint string // of the polls
+	get      func(context.Context, int64, ...CallOption) (T, error)
+	empty    func(id int64) T
 	waitOptions
 }
 
-func newWaiter[T job](c *Client, get func(context.Context, int64, ...CallOption) (T, error), empty func(int64) T, opts []WaitOption) *waiter[T] {
-	w := &waiter[T]{client: c, get: get, empty: empty, waitOptions: waitOptions{min: defaultMinPoll, max: defaultMaxPoll, maxOutage: defaultMaxOutage}}
+func newWaiter[T job](c *Client, endpoint string, get func(context.Context, int64, ...CallOption) (T, error), empty func(int64) T, opts []WaitOption) *waiter[T] {
+	w := &waiter[T]{client: c, endpoint: endpoint, get: get, empty: empty, waitOptions: waitOptions{min: defaultMinPoll, max: defaultMaxPoll, maxOutage: defaultMaxOutage}}
 	for _, o := range opts {
 		if o != nil {
 			o.applyWait(&w.waitOptions)
@@ -73,6 +74,8 @@ func (w *waiter[T]) submitOptions() CallOption {
 
 // A pollState is what a wait knows of one job.
 type pollState struct {
+	ctx       context.Context // of the wait
+	span      span
 	id        int64
 	call      int64 // number of the wait, in events
 	isNew     bool  // submitted by this call
@@ -114,7 +117,10 @@ func (w *waiter[T]) waitNew(ctx context.Context, id int64, duplicate bool, answe
 	return w.follow(ctx, k)
 }
 
-func (w *waiter[T]) follow(ctx context.Context, k *pollState) (T, error) {
+func (w *waiter[T]) follow(ctx context.Context, k *pollState) (job T, err error) {
+	w.begin(ctx, k)
+	err = errPanicked
+	defer func() { w.finish(k, err) }()
 	timer := time.NewTimer(time.Until(k.due))
 	defer timer.Stop()
 	for {
@@ -123,20 +129,34 @@ func (w *waiter[T]) follow(ctx context.Context, k *pollState) (T, error) {
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil { // also where both are so
-			var none T
-			return none, k.waitError(contextError(ctx))
+			return job, k.waitError(contextError(ctx))
 		}
-		if job, err, done := w.handlePoll(ctx, w.poll(ctx, k)); done {
+		if job, err, done := w.handlePoll(w.poll(k)); done {
 			return job, err
 		}
 		timer.Reset(time.Until(k.due))
 	}
 }
 
+// begin starts the wait for one job.
+func (w *waiter[T]) begin(ctx context.Context, k *pollState) {
+	k.ctx, k.span = w.client.begin(ctx, Operation{Kind: "wait", Method: http.MethodGet, Endpoint: w.endpoint, JobID: k.id})
+}
+
+// finish ends the wait for one job.
+func (w *waiter[T]) finish(k *pollState, err error) {
+	if !w.client.observed() {
+		return
+	}
+	e := Event{Kind: EventJob, Call: k.call, ID: k.id, Status: redact.Text(k.status), Duration: time.Since(k.started), Number: k.polls, Err: err}
+	w.client.emit(k.ctx, e)
+	k.span.end(e)
+}
+
 // poll asks for the job once.
-func (w *waiter[T]) poll(ctx context.Context, k *pollState) pollResult[T] {
+func (w *waiter[T]) poll(k *pollState) pollResult[T] {
 	p := pollResult[T]{state: k, began: time.Now()}
-	p.job, p.err = w.get(ctx, k.id, callOption(func(o *callOptions) {
+	p.job, p.err = w.get(k.ctx, k.id, callOption(func(o *callOptions) {
 		*o = w.callOptions
 		o.info, o.number = &p.info, k.call
 	}))
@@ -146,7 +166,7 @@ func (w *waiter[T]) poll(ctx context.Context, k *pollState) pollResult[T] {
 
 // handlePoll decides what follows from a poll: the end of the wait, or the time of
 // the next poll.
-func (w *waiter[T]) handlePoll(ctx context.Context, p pollResult[T]) (job T, err error, done bool) {
+func (w *waiter[T]) handlePoll(p pollResult[T]) (job T, err error, done bool) {
 	k := p.state
 	k.polls++
 	k.lastErr = p.err
@@ -158,29 +178,29 @@ func (w *waiter[T]) handlePoll(ctx context.Context, p pollResult[T]) (job T, err
 	case p.err == nil:
 		k.outage = outage{}
 		state := p.job.state()
-		w.noteStatus(ctx, k, state)
+		w.noteStatus(k, state)
 		if p.job.Done() {
-			w.reportPoll(ctx, k, 0, nil)
+			w.reportPoll(k, 0, nil)
 			return p.job, p.job.Err(), true
 		}
 		asked = retryAfter(state.header)
 		k.due = w.next(k.age(state))
-	case w.forgives(ctx, p):
+	case w.forgives(k.ctx, p):
 		asked = retryAfterError(p.err)
 		k.due = w.next(time.Since(k.started))
 	default:
-		w.reportPoll(ctx, k, 0, p.err)
+		w.reportPoll(k, 0, p.err)
 		return job, k.waitError(p.err), true
 	}
 	if asked > 0 {
 		k.due = time.Now().Add(max(asked, w.min))
 	}
 	k.due = k.outage.fit(k.due, w.maxOutage)
-	if !k.fitDeadline(ctx) {
-		w.reportPoll(ctx, k, 0, p.err)
+	if !k.fitDeadline(k.ctx) {
+		w.reportPoll(k, 0, p.err)
 		return job, k.waitError(context.DeadlineExceeded), true
 	}
-	w.reportPoll(ctx, k, time.Until(k.due), p.err)
+	w.reportPoll(k, time.Until(k.due), p.err)
 	return job, nil, false
 }
 
@@ -245,21 +265,21 @@ func (k *pollState) fitDeadline(ctx context.Context) bool {
 }
 
 // noteStatus remembers the status and tells of each unknown one, once.
-func (w *waiter[T]) noteStatus(ctx context.Context, k *pollState, state jobState) {
+func (w *waiter[T]) noteStatus(k *pollState, state jobState) {
 	if !state.known && !slices.Contains(k.unknown, state.status) {
 		k.unknown = append(k.unknown, state.status)
-		w.client.emit(ctx, Event{Kind: EventUnknownStatus, Call: k.call, ID: k.id, Status: redact.Text(state.status)})
+		w.client.emit(k.ctx, Event{Kind: EventUnknownStatus, Call: k.call, ID: k.id, Status: redact.Text(state.status)})
 	}
 	k.status = state.status
 }
 
 // reportPoll tells the observers and WithOnPoll.
-func (w *waiter[T]) reportPoll(ctx context.Context, k *pollState, next time.Duration, err error) {
+func (w *waiter[T]) reportPoll(k *pollState, next time.Duration, err error) {
 	status := ""
 	if err == nil {
 		status = redact.Text(k.status)
 	}
-	w.client.emit(ctx, Event{Kind: EventPoll, Call: k.call, ID: k.id, Status: status, Number: k.polls, Wait: next, Err: err})
+	w.client.emit(k.ctx, Event{Kind: EventPoll, Call: k.call, ID: k.id, Status: status, Number: k.polls, Wait: next, Err: err})
 	if w.onPoll != nil {
 		w.onPoll(PollEvent{ID: k.id, Status: status, Polls: k.polls, Next: next, Err: err})
 	}

@@ -15,17 +15,18 @@ const maxPolls = 8
 // returns.
 func (w *waiter[T]) waitAll(ctx context.Context, ids []int64) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		a := &allWaiter[T]{waiter: w, due: w.pollStates(ids), results: make(chan pollResult[T], maxPolls)}
+		a := &allWaiter[T]{waiter: w, results: make(chan pollResult[T], maxPolls)}
 		ctx, cancel := context.WithCancel(ctx)
 		defer a.drain()
 		defer cancel()
+		a.beginAll(ctx, ids)
 		for a.due.Len()+a.inFlight > 0 && ctx.Err() == nil {
-			a.start(ctx)
+			a.start()
 			p, ok := a.next(ctx)
 			if !ok {
 				continue
 			}
-			if job, err, done := a.resolve(ctx, p); done && !yield(job, err) {
+			if job, err, done := a.resolve(p); done && !yield(job, err) {
 				return
 			}
 		}
@@ -33,18 +34,19 @@ func (w *waiter[T]) waitAll(ctx context.Context, ids []int64) iter.Seq2[T, error
 	}
 }
 
-// pollStates are those of each id, once.
-func (w *waiter[T]) pollStates(ids []int64) dueHeap {
+// beginAll begins the wait for each id, once. All are due now, so in heap order.
+func (a *allWaiter[T]) beginAll(ctx context.Context, ids []int64) {
 	now := time.Now()
 	seen := make(map[int64]bool, len(ids))
-	states := make(dueHeap, 0, len(ids))
+	a.due = make(dueHeap, 0, len(ids))
 	for _, id := range ids {
 		if !seen[id] {
 			seen[id] = true
-			states = append(states, &pollState{id: id, call: w.client.nextCall(), started: now, due: now})
+			k := &pollState{id: id, call: a.client.nextCall(), started: now, due: now}
+			a.begin(ctx, k)
+			a.due = append(a.due, k)
 		}
 	}
-	return states // all due now, so in heap order
 }
 
 type allWaiter[T job] struct {
@@ -55,7 +57,7 @@ type allWaiter[T job] struct {
 }
 
 // start starts the polls that are due.
-func (a *allWaiter[T]) start(ctx context.Context) {
+func (a *allWaiter[T]) start() {
 	for a.inFlight < maxPolls && a.due.Len() > 0 && !a.due[0].due.After(time.Now()) {
 		k := heap.Pop(&a.due).(*pollState)
 		a.inFlight++
@@ -65,7 +67,7 @@ func (a *allWaiter[T]) start(ctx context.Context) {
 				p.panicked = recover()
 				a.results <- p
 			}()
-			p = a.poll(ctx, k)
+			p = a.poll(k)
 		}()
 	}
 }
@@ -88,20 +90,27 @@ func (a *allWaiter[T]) next(ctx context.Context) (p pollResult[T], ok bool) {
 	return p, false
 }
 
-// resolve takes a poll in. A job that goes on is put back into the heap.
-func (a *allWaiter[T]) resolve(ctx context.Context, p pollResult[T]) (T, error, bool) {
+// resolve takes a poll in. A job that goes on is put back into the heap. A panic of a
+// poll surfaces here, where the caller can recover, as from Wait.
+func (a *allWaiter[T]) resolve(p pollResult[T]) (job T, err error, done bool) {
+	err, done = errPanicked, true
+	defer func() {
+		if done {
+			a.finish(p.state, err)
+		}
+	}()
 	if p.panicked != nil {
-		panic(p.panicked) // where the caller can recover, as from Wait
+		panic(p.panicked)
 	}
-	job, err, done := a.handlePoll(ctx, p)
-	var none T
-	switch {
-	case !done:
+	if job, err, done = a.handlePoll(p); !done {
 		heap.Push(&a.due, p.state)
-	case job == none:
+		return job, err, false
+	}
+	var none T
+	if job == none {
 		job = a.empty(p.state.id)
 	}
-	return job, err, done
+	return job, err, true
 }
 
 // yieldRest yields what is left when the context has ended: the polls in flight,
@@ -110,22 +119,34 @@ func (a *allWaiter[T]) yieldRest(ctx context.Context, yield func(T, error) bool)
 	for a.inFlight > 0 {
 		p := <-a.results
 		a.inFlight--
-		if job, err, done := a.resolve(ctx, p); done && !yield(job, err) {
+		if job, err, done := a.resolve(p); done && !yield(job, err) {
 			return
 		}
 	}
-	for _, k := range a.due {
-		if !yield(a.empty(k.id), k.waitError(contextError(ctx))) {
+	for len(a.due) > 0 {
+		k := a.due[0]
+		a.due = a.due[1:]
+		err := k.waitError(contextError(ctx))
+		a.finish(k, err)
+		if !yield(a.empty(k.id), err) {
 			return
 		}
 	}
 }
 
 // drain waits for the polls in flight, which the end of their context ends. What
-// became of them nobody asks any more, not even of a panic.
+// became of them nobody asks any more, not even of a panic. The waits for the jobs
+// that are left end here.
 func (a *allWaiter[T]) drain() {
 	for ; a.inFlight > 0; a.inFlight-- {
-		<-a.results
+		p := <-a.results
+		a.due = append(a.due, p.state)
+	}
+	if !a.client.observed() {
+		return
+	}
+	for _, k := range a.due {
+		a.finish(k, k.waitError(context.Canceled))
 	}
 }
 

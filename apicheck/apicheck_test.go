@@ -25,28 +25,29 @@ const _ string = ambient.DefaultBaseURL
 
 // The client and its options.
 var (
-	_ func(...ambient.Option) (*ambient.Client, error)                                              = ambient.NewClient
-	_ func(*ambient.Client, context.Context) error                                                  = (*ambient.Client).Authenticate
-	_ func(*ambient.Client, context.Context, string, string, any, any, ...ambient.CallOption) error = (*ambient.Client).Do
-	_ func(*ambient.Client)                                                                         = (*ambient.Client).CloseIdleConnections
-	_ func(username, password string) ambient.Option                                                = ambient.WithCredentials
-	_ func(func(context.Context) (username, password string, err error)) ambient.Option             = ambient.WithCredentialsFunc
-	_ func(token string) ambient.Option                                                             = ambient.WithToken
-	_ func(ambient.TokenSource) ambient.Option                                                      = ambient.WithTokenSource
-	_ func(url string) ambient.Option                                                               = ambient.WithBaseURL
-	_ func(*http.Client) ambient.Option                                                             = ambient.WithHTTPClient
-	_ func(key, value string) ambient.Option                                                        = ambient.WithHeader
-	_ func(ambient.RetryPolicy) ambient.Option                                                      = ambient.WithRetryPolicy
-	_ func(perSecond float64, burst int) ambient.Option                                             = ambient.WithRateLimit
-	_ func(ambient.Limiter) ambient.Option                                                          = ambient.WithLimiter
-	_ func(*slog.Logger) ambient.Option                                                             = ambient.WithLogger
-	_ func(func(context.Context, ambient.Event)) ambient.Option                                     = ambient.WithObserver
-	_ func(time.Duration) ambient.Option                                                            = ambient.WithStallTimeout
-	_ func(time.Duration) ambient.Option                                                            = ambient.WithResponseTimeout
-	_ func(product string) ambient.Option                                                           = ambient.WithUserAgent
-	_ func(value string, expiry time.Time) ambient.Token                                            = ambient.NewToken
-	_ func(ambient.Token) string                                                                    = ambient.Token.Value
-	_ func(ambient.Token) time.Time                                                                 = ambient.Token.Expiry
+	_ func(...ambient.Option) (*ambient.Client, error)                                                     = ambient.NewClient
+	_ func(*ambient.Client, context.Context) error                                                         = (*ambient.Client).Authenticate
+	_ func(*ambient.Client, context.Context, string, string, any, any, ...ambient.CallOption) error        = (*ambient.Client).Do
+	_ func(*ambient.Client)                                                                                = (*ambient.Client).CloseIdleConnections
+	_ func(username, password string) ambient.Option                                                       = ambient.WithCredentials
+	_ func(func(context.Context) (username, password string, err error)) ambient.Option                    = ambient.WithCredentialsFunc
+	_ func(token string) ambient.Option                                                                    = ambient.WithToken
+	_ func(ambient.TokenSource) ambient.Option                                                             = ambient.WithTokenSource
+	_ func(url string) ambient.Option                                                                      = ambient.WithBaseURL
+	_ func(*http.Client) ambient.Option                                                                    = ambient.WithHTTPClient
+	_ func(key, value string) ambient.Option                                                               = ambient.WithHeader
+	_ func(ambient.RetryPolicy) ambient.Option                                                             = ambient.WithRetryPolicy
+	_ func(perSecond float64, burst int) ambient.Option                                                    = ambient.WithRateLimit
+	_ func(ambient.Limiter) ambient.Option                                                                 = ambient.WithLimiter
+	_ func(*slog.Logger) ambient.Option                                                                    = ambient.WithLogger
+	_ func(func(context.Context, ambient.Event)) ambient.Option                                            = ambient.WithObserver
+	_ func(func(context.Context, ambient.Operation) (context.Context, func(ambient.Event))) ambient.Option = ambient.WithTracer
+	_ func(time.Duration) ambient.Option                                                                   = ambient.WithStallTimeout
+	_ func(time.Duration) ambient.Option                                                                   = ambient.WithResponseTimeout
+	_ func(product string) ambient.Option                                                                  = ambient.WithUserAgent
+	_ func(value string, expiry time.Time) ambient.Token                                                   = ambient.NewToken
+	_ func(ambient.Token) string                                                                           = ambient.Token.Value
+	_ func(ambient.Token) time.Time                                                                        = ambient.Token.Expiry
 )
 
 // The services.
@@ -154,6 +155,7 @@ var (
 	_ = ambient.WaitError{ID: count, LastStatus: "", Polls: int(0)}
 	_ = ambient.PollEvent{}
 	_ = ambient.Event{}
+	_ = ambient.Operation{Kind: "", Method: "", Endpoint: "", Number: int(0), JobID: count, ServerAddress: "", ServerPort: int(0)}
 )
 
 // Constants.
