@@ -9,7 +9,7 @@ COVERED     = $(shell go list . ./internal/... | grep -v /conformance | paste -s
 COUNT       = 1
 FUZZTIME    = 10000x
 
-.PHONY: help test race cover lint deps fuzz bench quick quickstart check
+.PHONY: help test race cover lint deps fuzz bench quick quickstart builds check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +56,14 @@ quickstart: ## the README's first command, and what it must print
 		grep -q "$$text" quickstart.out || { cat quickstart.out; echo "no $$text"; exit 1; }; done
 	@rm quickstart.out
 
+builds: ## cmd/ambient for six systems, and the sizes of its binaries
+	@set -e; dir=$$(mktemp -d); trap 'rm -r "$$dir"' EXIT; \
+	for os in linux darwin windows; do for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -C cmd/ambient -trimpath -ldflags='-s -w' -o "$$dir/ambient" .; \
+		printf '%-8s %-6s %5d KiB\n' $$os $$arch $$(($$(wc -c <"$$dir/ambient") / 1024)); \
+	done; done
+
 check: ## everything that must hold before a change lands
 	$(MAKE) test lint deps
 	$(MAKE) cover COUNT=3
-	$(MAKE) quickstart fuzz quick
+	$(MAKE) builds quickstart fuzz quick
