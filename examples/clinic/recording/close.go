@@ -14,8 +14,9 @@ import (
 
 // End closes a recording whose chunks have these digests, in order, and returns when the whole recording is one file on
 // disk. ended is false where it was closed before with the same list; another list is ErrClosed. Chunks that are
-// missing or different are a *GapError, and an empty list is ErrEmpty: both leave the recording open.
-func (s *Store) End(id string, digests []Digest) (ended bool, err error) {
+// missing or different are a *GapError, and an empty list is ErrEmpty: both leave the recording open. interrupted is kept
+// with the ending.
+func (s *Store) End(id string, digests []Digest, interrupted bool) (ended bool, err error) {
 	r, err := s.Recording(id)
 	if err != nil {
 		return false, err
@@ -30,6 +31,7 @@ func (s *Store) End(id string, digests []Digest) (ended bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	ending.Interrupted = interrupted
 	err = s.link(s.path(id, closedFile), ending)
 	if errors.Is(err, fs.ErrExist) { // another call was faster
 		first, err := s.Ending(id)

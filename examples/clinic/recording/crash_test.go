@@ -66,7 +66,7 @@ func TestKilledWriter(t *testing.T) {
 	for n, got := range have {
 		require.Equal(t, n, got)
 	}
-	_, err = s.End(idA, list(len(have)))
+	_, err = s.End(idA, list(len(have)), false)
 	require.NoError(t, err)
 }
 
@@ -120,7 +120,7 @@ func TestFullDisk(t *testing.T) {
 	for n := range digests {
 		digests[n] = digest(append(large, byte(n)))
 	}
-	_, err = s.End(idA, digests[:kept])
+	_, err = s.End(idA, digests[:kept], false)
 	require.ErrorIs(t, err, syscall.ENOSPC, "a whole recording does not fit beside its chunks")
 	_, err = s.Ending(idA)
 	require.ErrorIs(t, err, recording.ErrNotFound)
@@ -128,7 +128,7 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, syscall.Mount("none", dir, "tmpfs", syscall.MS_REMOUNT, "size=4m"))
 	_, err = put(s, idA, kept, append(large, byte(kept)))
 	require.NoError(t, err)
-	_, err = s.End(idA, digests)
+	_, err = s.End(idA, digests, true)
 	require.NoError(t, err)
 }
 

@@ -36,10 +36,11 @@ type Recording struct {
 
 // An Ending is what a closed recording consists of. It never changes.
 type Ending struct {
-	Digests []Digest  `json:"digests"` // of the chunks, in order
-	Digest  Digest    `json:"digest"`  // of the whole recording
-	Size    int64     `json:"size"`    // bytes of the whole recording
-	Closed  time.Time `json:"closed"`
+	Digests     []Digest  `json:"digests"`     // of the chunks, in order
+	Digest      Digest    `json:"digest"`      // of the whole recording
+	Size        int64     `json:"size"`        // bytes of the whole recording
+	Interrupted bool      `json:"interrupted"` // the visit may have gone on
+	Closed      time.Time `json:"closed"`
 }
 
 // A Digest is the SHA-256 of a chunk or of a whole recording. Its text is in hex.

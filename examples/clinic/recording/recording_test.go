@@ -89,7 +89,7 @@ func TestAnyOrderAndTwice(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, stored, "the second time")
 	}
-	ended, err := s.End(idA, list(count))
+	ended, err := s.End(idA, list(count), false)
 	require.NoError(t, err)
 	assert.True(t, ended)
 	assert.Equal(t, want, whole(t, s, idA))
@@ -146,7 +146,7 @@ func TestEndRefusesGaps(t *testing.T) {
 		require.NoError(t, err)
 	}
 	var gap *recording.GapError
-	_, err := s.End(idA, list(5))
+	_, err := s.End(idA, list(5), false)
 	require.ErrorAs(t, err, &gap)
 	assert.Equal(t, &recording.GapError{Missing: []int{1, 3, 4}, Different: []int{5}}, gap)
 
@@ -156,18 +156,18 @@ func TestEndRefusesGaps(t *testing.T) {
 	}
 	foreign := list(6)
 	foreign[3] = digest([]byte("of another recording"))
-	_, err = s.End(idA, foreign)
+	_, err = s.End(idA, foreign, false)
 	require.ErrorAs(t, err, &gap)
 	assert.Equal(t, &recording.GapError{Different: []int{3}}, gap)
 
-	_, err = s.End(idA, nil)
+	_, err = s.End(idA, nil, false)
 	assert.ErrorIs(t, err, recording.ErrEmpty)
-	_, err = s.End(idA, make([]recording.Digest, recording.MaxChunks+1))
+	_, err = s.End(idA, make([]recording.Digest, recording.MaxChunks+1), false)
 	assert.ErrorIs(t, err, recording.ErrInvalid)
-	_, err = s.End(idB, list(1))
+	_, err = s.End(idB, list(1), false)
 	assert.ErrorIs(t, err, recording.ErrNotFound)
 
-	ended, err := s.End(idA, list(6))
+	ended, err := s.End(idA, list(6), false)
 	require.NoError(t, err, "what was refused can be mended")
 	assert.True(t, ended)
 }
@@ -180,7 +180,7 @@ func TestEndReadsChunksBack(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "recordings", idA, "chunks", "000000"), []byte("rot"), 0o600))
 	var gap *recording.GapError
-	_, err = s.End(idA, list(1))
+	_, err = s.End(idA, list(1), false)
 	require.ErrorAs(t, err, &gap)
 	assert.Equal(t, []int{0}, gap.Different)
 }
@@ -192,13 +192,13 @@ func TestAfterTheEnd(t *testing.T) {
 		_, err := put(s, idA, n, chunk(n))
 		require.NoError(t, err)
 	}
-	_, err := s.End(idA, list(2))
+	_, err := s.End(idA, list(2), false)
 	require.NoError(t, err)
 
-	ended, err := s.End(idA, list(2))
+	ended, err := s.End(idA, list(2), false)
 	assert.NoError(t, err, "the answer to the first call was lost")
 	assert.False(t, ended)
-	_, err = s.End(idA, list(1))
+	_, err = s.End(idA, list(1), false)
 	assert.ErrorIs(t, err, recording.ErrClosed)
 	stored, err := put(s, idA, 1, chunk(1))
 	assert.NoError(t, err, "a late repetition")
@@ -297,10 +297,10 @@ func TestConcurrentCalls(t *testing.T) {
 		}
 	}
 	assert.Equal(t, count, firsts)
-	ended, err := s.End(idA, list(count))
+	ended, err := s.End(idA, list(count), false)
 	require.NoError(t, err)
 	assert.True(t, ended)
-	ended, err = other.End(idA, list(count))
+	ended, err = other.End(idA, list(count), false)
 	require.NoError(t, err)
 	assert.False(t, ended)
 }
@@ -325,7 +325,7 @@ func TestModesAndOldTemps(t *testing.T) {
 	create(t, s, idA)
 	_, err := put(s, idA, 0, chunk(0))
 	require.NoError(t, err)
-	_, err = s.End(idA, list(1))
+	_, err = s.End(idA, list(1), false)
 	require.NoError(t, err)
 	require.NoError(t, s.SaveResult(idA, "synthetic"))
 	old, young := filepath.Join(dir, "tmp", "old"), filepath.Join(dir, "tmp", "young")

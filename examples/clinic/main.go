@@ -1,0 +1,144 @@
+// Clinic is a web application that records visits in the browser, keeps what it has recorded through crashes, lost
+// networks and expired sessions, and shows the note of each visit.
+//
+//	go run -C examples/clinic .
+//
+// Without AMBIENT_USERNAME it starts a fake API and keeps its data in a temporary directory. The README says what else
+// can be set.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
+	"github.com/ambient-scribe/ambient-go/examples/clinic/server"
+	"github.com/ambient-scribe/ambient-go/examples/clinic/web"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// grace is how long requests in flight have at a shutdown.
+const grace = 15 * time.Second
+
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("clinic", flag.ExitOnError)
+	addr := flags.String("addr", "127.0.0.1:8080", "address to listen on")
+	data := flags.String("data", "", "directory of the recordings; empty is a temporary one, removed at the end")
+	https := flags.Bool("https", false, "browsers come by https, through a proxy that ends TLS")
+	lifetime := flags.Duration("session", 12*time.Hour, "lifetime of a session")
+	perSecond := flags.Float64("rate", 20, "requests a second of one user that change something")
+	verbose := flags.Bool("v", false, "log each request")
+	flags.Parse(args)
+
+	dir, remove, err := dataDir(*data)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	store, err := recording.Open(filepath.Join(dir, "store"))
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	users, err := usersFrom(os.Getenv("CLINIC_USERS"), stderr)
+	if err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	site, err := server.New(server.Config{
+		Store: store, Sessions: filepath.Join(dir, "sessions"), Users: users,
+		Page: web.Page, Secure: *https, Lifetime: *lifetime, Rate: *perSecond,
+		Logger: logger(stderr, *verbose), Registry: registry,
+	})
+	if err != nil {
+		return err
+	}
+	return serve(ctx, site, *addr, stderr)
+}
+
+// serve answers browsers until ctx ends, and then lets requests in flight come to their end.
+func serve(ctx context.Context, site *server.Server, addr string, stderr io.Writer) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Open http://%s\n", listener.Addr())
+	web := &http.Server{
+		Handler:           site.Handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(site.Logger.Handler(), slog.LevelWarn),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- web.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	site.Stop()
+	within, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	return web.Shutdown(within)
+}
+
+// dataDir makes the directory of the data, and says how to remove it if it is a temporary one.
+func dataDir(dir string) (string, func(), error) {
+	if dir != "" {
+		return dir, func() {}, os.MkdirAll(dir, 0o700)
+	}
+	dir, err := os.MkdirTemp("", "clinic-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
+// usersFrom reads "user:password,user:password", or makes up a password for the demo.
+func usersFrom(list string, stderr io.Writer) (map[string]string, error) {
+	if list == "" {
+		password := demoPassword()
+		fmt.Fprintf(stderr, "Sign in as doctor with the password %s\n", password)
+		return map[string]string{"doctor": password}, nil
+	}
+	users := map[string]string{}
+	for pair := range strings.SplitSeq(list, ",") {
+		user, password, found := strings.Cut(pair, ":")
+		if !found || user == "" || password == "" {
+			return nil, errors.New("CLINIC_USERS is not user:password,user:password")
+		}
+		users[user] = password
+	}
+	return users, nil
+}
+
+func logger(w io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+}
