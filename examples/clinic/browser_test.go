@@ -36,10 +36,10 @@ func (p *tab) sent(slices int) {
 	p.until(fmt.Sprintf("document.querySelector('#progress').dataset.sent >= %d", slices))
 }
 
-// finished waits until the newest visit has come to its end, and returns its id.
+// finished waits until the newest visit has its note, and returns its id.
 func (p *tab) finished() string {
 	p.t.Helper()
-	p.until("document.querySelector('#list li')?.dataset.state == 'stored'")
+	p.until("document.querySelector('#list li')?.dataset.state == 'done'")
 	return value[string](p, "document.querySelector('#list li').dataset.id")
 }
 

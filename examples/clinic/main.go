@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -26,6 +27,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/ambient-scribe/ambient-go/examples/clinic/notes"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/server"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/web"
@@ -40,45 +42,82 @@ func main() {
 	}
 }
 
-// grace is how long requests in flight have at a shutdown.
+// grace is how long browsers' requests and submits in flight have at a shutdown.
 const grace = 15 * time.Second
 
-func run(ctx context.Context, args []string, stderr io.Writer) error {
-	flags := flag.NewFlagSet("clinic", flag.ExitOnError)
-	addr := flags.String("addr", "127.0.0.1:8080", "address to listen on")
-	data := flags.String("data", "", "directory of the recordings; empty is a temporary one, removed at the end")
-	https := flags.Bool("https", false, "browsers come by https, through a proxy that ends TLS")
-	lifetime := flags.Duration("session", 12*time.Hour, "lifetime of a session")
-	perSecond := flags.Float64("rate", 20, "requests a second of one user that change something")
-	verbose := flags.Bool("v", false, "log each request")
-	flags.Parse(args)
+type settings struct {
+	addr, data string
+	https      bool
+	lifetime   time.Duration
+	rate       float64
+	templates  string
+	verbose    bool
+}
 
-	dir, remove, err := dataDir(*data)
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	var set settings
+	flags := flag.NewFlagSet("clinic", flag.ExitOnError)
+	flags.StringVar(&set.addr, "addr", "127.0.0.1:8080", "address to listen on")
+	flags.StringVar(&set.data, "data", "", "directory of the data; empty is a temporary one, removed at the end")
+	flags.BoolVar(&set.https, "https", false, "browsers come by https, through a proxy that ends TLS")
+	flags.DurationVar(&set.lifetime, "session", 12*time.Hour, "lifetime of a session")
+	flags.Float64Var(&set.rate, "rate", 20, "requests a second of one user that change something")
+	flags.StringVar(&set.templates, "templates", "", "ids of the templates of the note, with commas; none is a transcript alone")
+	flags.BoolVar(&set.verbose, "v", false, "log each request")
+	flags.Parse(args)
+	dir, remove, err := dataDir(set.data)
 	if err != nil {
 		return err
 	}
 	defer remove()
+
+	log := logger(stderr, set.verbose)
+	api, err := connect(set.templates, stderr)
+	if err != nil {
+		return err
+	}
+	defer api.close()
 	store, err := recording.Open(filepath.Join(dir, "store"))
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-
+	desk, err := notes.Open(ctx, databaseURL(dir), notes.Config{Store: store, Client: api.client, Templates: api.templates, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
 	users, err := usersFrom(os.Getenv("CLINIC_USERS"), stderr)
 	if err != nil {
 		return err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	site, err := server.New(server.Config{
-		Store: store, Sessions: filepath.Join(dir, "sessions"), Users: users,
-		Page: web.Page, Secure: *https, Lifetime: *lifetime, Rate: *perSecond,
-		Logger: logger(stderr, *verbose), Registry: registry,
+		Store: store, Notes: desk, Sessions: filepath.Join(dir, "sessions"), Users: users, Page: web.Page, Sample: api.sample,
+		Secure: set.https, Lifetime: set.lifetime, Rate: set.rate, Logger: log, Registry: registry(),
 	})
 	if err != nil {
 		return err
 	}
-	return serve(ctx, site, *addr, stderr)
+	return runAll(ctx, desk, site, set.addr, stderr)
+}
+
+// runAll answers browsers and works on visits until ctx ends or one of the two fails.
+func runAll(ctx context.Context, desk *notes.Notes, site *server.Server, addr string, stderr io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	worked := make(chan error, 1)
+	go func() {
+		defer cancel()
+		worked <- desk.Run(ctx, grace)
+	}()
+	err := serve(ctx, site, addr, stderr)
+	cancel()
+	return errors.Join(err, <-worked)
+}
+
+// databaseURL is DATABASE_URL, for a fleet, or a file beside the recordings.
+func databaseURL(dir string) string {
+	return cmp.Or(os.Getenv("DATABASE_URL"), "sqlite:"+filepath.Join(dir, "visits.db"))
 }
 
 // serve answers browsers until ctx ends, and then lets requests in flight come to their end.
@@ -133,6 +172,12 @@ func usersFrom(list string, stderr io.Writer) (map[string]string, error) {
 		users[user] = password
 	}
 	return users, nil
+}
+
+func registry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
 }
 
 func logger(w io.Writer, verbose bool) *slog.Logger {

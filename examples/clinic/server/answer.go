@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go/examples/clinic/notes"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
 )
 
@@ -64,6 +65,8 @@ func refusalOf(err error) *refusal {
 		return &refusal{Status: http.StatusConflict, Word: "conflict"}
 	case errors.Is(err, recording.ErrClosed):
 		return &refusal{Status: http.StatusConflict, Word: "closed"}
+	case errors.Is(err, notes.ErrNotUnknown):
+		return &refusal{Status: http.StatusConflict, Word: "not-unknown"}
 	case errors.Is(err, recording.ErrEmpty):
 		return &refusal{Status: http.StatusUnprocessableEntity, Word: "empty"}
 	case errors.Is(err, recording.ErrDigest):

@@ -86,6 +86,7 @@ func (s *Server) closeRecording(w http.ResponseWriter, r *http.Request, who sess
 	}
 	if ended {
 		s.metrics.closed.Inc()
+		s.Notes.Closed()
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -12,12 +12,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ambient-scribe/ambient-go/examples/clinic/notes"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
 )
 
-// A Config is what a server needs. Store, Sessions, Users, Page, Logger and Registry are required.
+// A Config is what a server needs. Store, Notes, Sessions, Users, Page, Logger and Registry are required.
 type Config struct {
 	Store    *recording.Store
+	Notes    *notes.Notes
 	Sessions string            // directory of the sessions; processes that share it share the sessions
 	Users    map[string]string // passwords by user: a login for the demo, in place of the clinic's own
 	Page     fs.FS             // index.html and what it loads
@@ -78,6 +80,8 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("PUT /recordings/{id}", s.private(s.createRecording))
 	mux.Handle("PUT /recordings/{id}/chunks/{n}", s.private(s.putChunk))
 	mux.Handle("POST /recordings/{id}/close", s.private(s.closeRecording))
+	mux.Handle("GET /recordings/{id}/result", s.private(s.showResult))
+	mux.Handle("POST /recordings/{id}/resolve", s.private(s.resolve))
 	mux.Handle("GET /events", s.private(s.events))
 	return s.observe(s.secure(checkOrigin(mux)))
 }

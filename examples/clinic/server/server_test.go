@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -22,6 +23,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	ambient "github.com/ambient-scribe/ambient-go"
+	"github.com/ambient-scribe/ambient-go/ambienttest"
+	"github.com/ambient-scribe/ambient-go/examples/clinic/notes"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/server"
 )
@@ -39,6 +43,16 @@ type site struct {
 	web *httptest.Server
 	srv *server.Server
 	log *lockedBuffer
+	api *ambienttest.Server
+	*notes.Notes
+}
+
+// work works on visits until the end of the test.
+func (s *site) work() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { assert.NoError(s.t, s.Notes.Run(ctx, time.Second)) })
+	s.t.Cleanup(func() { cancel(); running.Wait() })
 }
 
 func start(t *testing.T, change ...func(*server.Config)) *site {
@@ -47,14 +61,21 @@ func start(t *testing.T, change ...func(*server.Config)) *site {
 	store, err := recording.Open(filepath.Join(dir, "store"))
 	require.NoError(t, err)
 	t.Cleanup(func() { store.Close() })
+	api := ambienttest.Start(t, ambienttest.WithJobTime(10*time.Millisecond), ambienttest.WithTranscript("Canary transcript."))
+	client, err := ambient.NewClient(ambient.WithBaseURL(api.URL), ambient.WithCredentials(api.Username, api.Password))
+	require.NoError(t, err)
 	log := new(lockedBuffer)
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	desk, err := notes.Open(t.Context(), "sqlite:"+filepath.Join(dir, "visits.db"), notes.Config{Store: store, Client: client, Templates: []int64{7}, Logger: logger})
+	require.NoError(t, err)
+	t.Cleanup(func() { desk.Close() })
 	c := server.Config{
-		Store: store, Sessions: filepath.Join(dir, "sessions"),
+		Store: store, Notes: desk, Sessions: filepath.Join(dir, "sessions"),
 		Users: map[string]string{"canary-user-a": password, "canary-user-b": password},
 		Page: fstest.MapFS{
 			"index.html": {Data: []byte("<!doctype html><title>synthetic</title>")}, "app.js": {Data: []byte("export {}")},
 		},
-		Rate: 1000, Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Registry: prometheus.NewRegistry(),
+		Rate: 1000, Logger: logger, Registry: prometheus.NewRegistry(),
 	}
 	for _, f := range change {
 		f(&c)
@@ -63,7 +84,7 @@ func start(t *testing.T, change ...func(*server.Config)) *site {
 	require.NoError(t, err)
 	web := httptest.NewServer(srv.Handler())
 	t.Cleanup(func() { srv.Stop(); web.Close() })
-	return &site{t, web, srv, log}
+	return &site{t, web, srv, log, api, desk}
 }
 
 // A user is a browser with or without a session.
@@ -241,6 +262,7 @@ func TestStrangers(t *testing.T) {
 	for _, route := range []string{
 		"GET /session", "DELETE /session", "GET /sample", "GET /events", "PUT /recordings/" + idA,
 		"PUT /recordings/" + idA + "/chunks/0", "POST /recordings/" + idA + "/close",
+		"GET /recordings/" + idA + "/result", "POST /recordings/" + idA + "/resolve",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		for _, u := range []*user{stranger, forged} {
@@ -383,7 +405,7 @@ func TestEvents(t *testing.T) {
 	a.put(idA, "0", "zero")
 	assert.Contains(t, mine.next(), `"chunks":1`)
 	a.close(idA, "zero")
-	assert.NotContains(t, mine.next(), `"recording"`)
+	assert.Contains(t, mine.next(), `"state":"todo"`)
 
 	assert.Equal(t, 204, a.do("DELETE", "/session", nil).status)
 	assert.Empty(t, mine.next(), "the session has ended")
@@ -392,7 +414,10 @@ func TestEvents(t *testing.T) {
 	assert.Equal(t, 503, a.do("GET", "/healthz", nil).status)
 }
 
-type stream struct{ lines *bufio.Scanner }
+type stream struct {
+	t     *testing.T
+	lines *bufio.Scanner
+}
 
 func (u *user) stream() *stream {
 	u.t.Helper()
@@ -400,7 +425,7 @@ func (u *user) stream() *stream {
 	require.NoError(u.t, err)
 	u.t.Cleanup(func() { resp.Body.Close() })
 	require.Equal(u.t, "text/event-stream", resp.Header.Get("Content-Type"))
-	return &stream{bufio.NewScanner(resp.Body)}
+	return &stream{u.t, bufio.NewScanner(resp.Body)}
 }
 
 // next is the data of the next event, or empty at the end of the stream.
@@ -411,6 +436,18 @@ func (s *stream) next() string {
 		}
 	}
 	return ""
+}
+
+// until reads events until one has the text.
+func (s *stream) until(text string) {
+	s.t.Helper()
+	for {
+		event := s.next()
+		if strings.Contains(event, text) {
+			return
+		}
+		require.NotEmpty(s.t, event, "the stream has ended before %s", text)
+	}
 }
 
 func TestMetrics(t *testing.T) {
@@ -431,6 +468,69 @@ func TestMetrics(t *testing.T) {
 func TestConfig(t *testing.T) {
 	_, err := server.New(server.Config{})
 	assert.ErrorContains(t, err, "Users")
+}
+
+// A closed recording comes to the service as it is, and its note to the page of the doctor who recorded it.
+func TestNote(t *testing.T) {
+	s := start(t)
+	a, b := s.signIn("canary-user-a"), s.signIn("canary-user-b")
+	events := a.stream()
+	a.create(idA)
+	a.put(idA, "0", "\x1aE\xdf\xa3 canary ")
+	a.put(idA, "1", "audio")
+	assert.Equal(t, 204, a.close(idA, "\x1aE\xdf\xa3 canary ", "audio").status)
+	assert.Equal(t, 404, a.do("GET", "/recordings/"+idA+"/result", nil).status, "not yet")
+	s.work()
+	events.until(`"state":"done"`)
+	var result notes.Result
+	got := a.do("GET", "/recordings/"+idA+"/result", nil)
+	require.Equal(t, 200, got.status)
+	require.NoError(t, json.Unmarshal([]byte(got.body), &result))
+	assert.Equal(t, "Canary transcript.", result.Transcript)
+	assert.Contains(t, string(result.Note["note"]), "Viral")
+	assert.False(t, result.PossibleDuplicate)
+	assert.Equal(t, 404, b.do("GET", "/recordings/"+idA+"/result", nil).status, "another doctor")
+
+	sent := s.api.RequestsTo("POST /transcribe")
+	require.Len(t, sent, 1)
+	sum := sha256.Sum256([]byte("\x1aE\xdf\xa3 canary audio"))
+	assert.Equal(t, hex.EncodeToString(sum[:]), sent[0].Files[0].SHA256)
+	assert.Equal(t, "audio/webm", sent[0].Files[0].ContentType)
+	assert.Equal(t, "2026-01-02T03:04:05Z", sent[0].Value("date_of_service"))
+	s.keepsSecrets()
+}
+
+// A visit that the service may have waits for a person, and each decision does what it says.
+func TestResolve(t *testing.T) {
+	for name, c := range map[string]struct {
+		decision map[string]any
+		state    string
+		submits  int
+	}{
+		"adopt":    {map[string]any{"adopt": "101"}, `"state":"done"`, 1},
+		"resubmit": {map[string]any{"resubmit": true}, `"state":"done"`, 2},
+		"drop":     {map[string]any{"drop": true}, `"reason":"dropped"`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			s.api.Fault("POST /transcribe", 1, ambienttest.Fault{Process: true, Reset: ambienttest.ResetAfterRead})
+			a, b := s.signIn("canary-user-a"), s.signIn("canary-user-b")
+			events := a.stream()
+			a.create(idA)
+			a.put(idA, "0", "audio")
+			a.close(idA, "audio")
+			path := "/recordings/" + idA + "/resolve"
+			assert.Equal(t, 409, a.json("POST", path, c.decision).status, "nothing to decide yet")
+			s.work()
+			events.until(`"state":"unknown"`)
+			assert.Equal(t, 404, b.json("POST", path, c.decision).status, "another doctor")
+			assert.Equal(t, 400, a.json("POST", path, map[string]any{"adopt": 101}).status)
+			assert.Equal(t, 204, a.json("POST", path, c.decision).status)
+			events.until(c.state)
+			s.api.AssertCount(t, "POST /transcribe", c.submits)
+			s.keepsSecrets()
+		})
+	}
 }
 
 // A lockedBuffer is a log that handlers and a test share.

@@ -10,7 +10,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go/examples/clinic/notes"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
+	"github.com/ambient-scribe/ambient-go/pipeline"
 )
 
 // maxVisits is how many visits the page shows, the newest first.
@@ -21,13 +23,16 @@ type visit struct {
 	ID          string    `json:"id"`
 	Code        string    `json:"code"`
 	Started     time.Time `json:"started"`
-	State       string    `json:"state"` // "recording", "stored"
+	State       string    `json:"state"` // "recording" while it is open, and then the pipeline's
 	Chunks      int       `json:"chunks,omitempty"`
 	Interrupted bool      `json:"interrupted,omitempty"`
+	Stage       string    `json:"stage,omitempty"`
+	Reason      string    `json:"reason,omitempty"`
+	Submitted   time.Time `json:"submitted,omitzero"`
 }
 
 // visits returns the newest visits of a user.
-func (s *Server) visits(_ context.Context, user string) ([]visit, error) {
+func (s *Server) visits(ctx context.Context, user string) ([]visit, error) {
 	ids, err := s.Store.IDs()
 	if err != nil {
 		return nil, err
@@ -45,26 +50,75 @@ func (s *Server) visits(_ context.Context, user string) ([]visit, error) {
 	}
 	slices.SortFunc(list, func(a, b visit) int { return b.Started.Compare(a.Started) })
 	list = list[:min(len(list), maxVisits)]
+	states, err := s.Notes.States(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := range list {
-		if err := s.addState(&list[i]); err != nil {
+		if err := s.addState(&list[i], states); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-func (s *Server) addState(v *visit) error {
+func (s *Server) addState(v *visit, states map[string]pipeline.Status) error {
 	ending, err := s.Store.Ending(v.ID)
-	if err == nil {
-		v.State, v.Interrupted = "stored", ending.Interrupted
-		return nil
-	}
-	if !errors.Is(err, recording.ErrNotFound) {
+	if errors.Is(err, recording.ErrNotFound) {
+		have, err := s.Store.Have(v.ID)
+		v.State, v.Chunks = "recording", len(have)
 		return err
 	}
-	have, err := s.Store.Have(v.ID)
-	v.State, v.Chunks = "recording", len(have)
-	return err
+	if err != nil {
+		return err
+	}
+	v.Interrupted = ending.Interrupted
+	status, known := states[v.Code]
+	switch {
+	case s.Store.HasResult(v.ID):
+		v.State = string(pipeline.Done)
+	case known:
+		v.State, v.Stage, v.Reason, v.Submitted = string(status.State), status.Stage, status.Reason, status.Submitted
+	default: // not handed over yet
+		v.State = string(pipeline.Todo)
+	}
+	return nil
+}
+
+// showResult gives the transcript and the note of a visit.
+func (s *Server) showResult(w http.ResponseWriter, r *http.Request, who session) error {
+	kept, err := s.own(r, who)
+	if err != nil {
+		return err
+	}
+	var result notes.Result
+	if err := s.Store.Result(kept.ID, &result); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, result)
+	return nil
+}
+
+// resolve carries out what a person has decided about a visit that the service may have.
+func (s *Server) resolve(w http.ResponseWriter, r *http.Request, who session) error {
+	kept, err := s.own(r, who)
+	if err != nil {
+		return err
+	}
+	var form struct {
+		Adopt    int64 `json:"adopt,string"` // JavaScript's numbers end at 2^53
+		Resubmit bool  `json:"resubmit"`
+		Drop     bool  `json:"drop"`
+	}
+	if err := readJSON(w, r, &form); err != nil {
+		return err
+	}
+	d := pipeline.Decision{Adopt: form.Adopt, Resubmit: form.Resubmit, Drop: form.Drop}
+	if err := s.Notes.Resolve(r.Context(), kept.Code, d); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 const (

@@ -12,7 +12,7 @@ let signedOut = false;
 let visits = []; // as the server lists them
 let selected = null;
 
-const outbox = new Outbox({ changed: render, recheck });
+const outbox = new Outbox({ changed: uploadChanged, recheck });
 const recorder = new Recorder(outbox, render);
 const events = new Events({
   visits: (all) => { visits = all; render(); },
@@ -83,6 +83,17 @@ function render() {
   const visit = all.find(({ id }) => id === selected);
   $('detail').hidden = !visit;
   if (visit) detail.show(visit);
+}
+
+// uploadChanged keeps a recording in the list that the server has just got, until the server lists it itself.
+function uploadChanged(upload) {
+  if (upload?.state === 'done' && upload.sent > 0 && session && !signedOut) {
+    const { id, code, started, interrupted } = upload.recording;
+    const known = visits.find((visit) => visit.id === id);
+    if (known) Object.assign(known, { state: 'todo', interrupted });
+    else visits.push({ id, code, started, interrupted, state: 'todo' });
+  }
+  render();
 }
 
 // merged are the visits of the server and those that are on this device alone, the newest first.

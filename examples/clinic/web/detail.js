@@ -37,9 +37,15 @@ async function result(id) {
   }
   const parts = [];
   if (answer.possibleDuplicate) parts.push(el('p', { className: 'problem' }, 'The transcription service may have this visit twice.'));
-  if (answer.note) parts.push(el('h3', {}, 'Note'), note(answer.note));
+  if (answer.note) parts.push(el('h3', {}, 'Note'), note(content(answer.note)));
   if (answer.transcript) parts.push(el('h3', {}, 'Transcript'), transcript(answer.transcript));
   return parts;
+}
+
+// content is the note without the answer around it, where the answer has nothing else.
+function content(answer) {
+  const fields = Object.values(answer);
+  return fields.length === 1 ? fields[0] : answer;
 }
 
 // note shows a note whose shape nobody has published: objects as lists of terms, lists as lists.

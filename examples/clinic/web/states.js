@@ -2,7 +2,6 @@
 
 const ofServer = {
   recording: ['Open', 'warn', 'This visit is still being recorded, or its recording was interrupted. Open this page in the browser that recorded it: what that browser still has is sent by itself.'],
-  stored: ['Received', 'info', 'The clinic has the whole recording.'],
   todo: ['Waiting', 'info', 'The clinic has the whole recording. It will be sent to the transcription service.'],
   sent: ['Being sent', 'info', 'The recording is on its way to the transcription service.'],
   waiting: ['In progress', 'info', 'The transcription service is at work.'],
