@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/remote"
@@ -46,23 +48,23 @@ func need(t *testing.T, name string) string {
 func microphone(t *testing.T) string {
 	t.Helper()
 	wav := filepath.Join(t.TempDir(), "microphone.wav")
-	out, err := exec.Command(need(t, "ffmpeg"), "-v", "error", "-i", "../../testdata/visit.mp3", "-ar", "48000", "-ac", "1", "-c:a", "pcm_s16le", wav).CombinedOutput()
+	out, err := exec.Command(need(t, "ffmpeg"), "-v", "error", "-i", testdata+"visit.mp3", "-ar", "48000", "-ac", "1", "-c:a", "pcm_s16le", wav).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return wav
 }
 
-// startBrowser starts Chromium on a profile. It lives until kill or the end of the test.
-func startBrowser(t *testing.T, profile string, flags ...string) *browser {
+// startBrowser starts Chromium on a profile, with a microphone that plays a file. It lives until kill or the end of the test.
+func startBrowser(t *testing.T, profile, wav string) *browser {
 	t.Helper()
 	portFile := filepath.Join(profile, "DevToolsActivePort")
 	require.NoError(t, os.RemoveAll(portFile))
-	args := append([]string{
+	args := []string{
 		"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-default-browser-check",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
 		"--user-data-dir=" + profile, "--remote-debugging-port=0", "--remote-allow-origins=*",
 		"--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required",
-		"--window-size=1280,900",
-	}, flags...)
+		"--use-file-for-fake-audio-capture=" + wav, "--window-size=1280,900",
+	}
 	b := &browser{t: t, cmd: exec.Command(need(t, "chromium"), append(args, "about:blank")...)}
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr bytes.Buffer
@@ -112,6 +114,14 @@ func (b *browser) open(url string, before ...chromedp.Action[chromedp.Void]) *ta
 	return p
 }
 
+// beforeLoad runs a script in the page before its own.
+func beforeLoad(script string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	})
+}
+
 func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -154,9 +164,14 @@ func (p *tab) click(selector string) {
 
 func (p *tab) signIn() {
 	p.t.Helper()
+	p.signInAs(testUser)
+}
+
+func (p *tab) signInAs(user string) {
+	p.t.Helper()
 	p.do(
 		chromedp.WaitVisible(chromedp.CSS("#sign-in")),
-		chromedp.SetValue(chromedp.CSS("#sign-in-user"), testUser),
+		chromedp.SetValue(chromedp.CSS("#sign-in-user"), user),
 		chromedp.SetValue(chromedp.CSS("#sign-in-password"), testPassword),
 	)
 	p.click("#sign-in-form button")
@@ -175,6 +190,11 @@ func (p *tab) signInAgain() {
 
 // eventually polls until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	eventuallyWithin(t, patience, what, condition)
+}
+
+func eventuallyWithin(t *testing.T, patience time.Duration, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !condition(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,8 +24,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
 
 const (
@@ -62,15 +67,19 @@ type clinic struct {
 	data string
 	cmd  *exec.Cmd
 	log  lockedBuffer
+	api  *ambienttest.Server
 	*front
 }
 
-// startClinic starts a server with a data directory of its own.
-func startClinic(t *testing.T, env ...string) *clinic {
+// startClinic starts a server on a directory, and the fake API that it talks to.
+func startClinic(t *testing.T, dir string, args ...string) *clinic {
 	t.Helper()
-	c := &clinic{t: t, addr: freeAddr(t), data: filepath.Join(t.TempDir(), "data")}
-	c.args = []string{"-addr", c.addr, "-data", c.data, "-v"}
-	c.env = append(env, "CLINIC_USERS="+testUser+":"+testPassword+",second-doctor:"+testPassword)
+	c := &clinic{t: t, addr: freeAddr(t), data: filepath.Join(dir, "data"), api: startAPI(t)}
+	c.args = append([]string{"-addr", c.addr, "-data", c.data, "-templates", "1", "-v"}, args...)
+	c.env = []string{
+		"CLINIC_USERS=" + testUser + ":" + testPassword + ",second-doctor:" + testPassword, "DATABASE_URL=",
+		"AMBIENT_BASE_URL=" + c.api.URL, "AMBIENT_USERNAME=" + c.api.Username, "AMBIENT_PASSWORD=" + c.api.Password,
+	}
 	c.front = startFront(t, c.addr)
 	c.start()
 	t.Cleanup(func() {
@@ -80,6 +89,18 @@ func startClinic(t *testing.T, env ...string) *clinic {
 		}
 	})
 	return c
+}
+
+// startAPI starts a fake API that gives the synthetic visit to every recording.
+func startAPI(t *testing.T) *ambienttest.Server {
+	t.Helper()
+	text, err := os.ReadFile(testdata + "visit.txt")
+	require.NoError(t, err)
+	data, err := os.ReadFile(testdata + "note.json")
+	require.NoError(t, err)
+	var note map[string]any
+	require.NoError(t, json.Unmarshal(data, &note))
+	return ambienttest.Start(t, ambienttest.WithTranscript(string(text)), ambienttest.WithNote(note), ambienttest.WithJobTime(time.Second))
 }
 
 func (c *clinic) start() {
@@ -133,6 +154,7 @@ func startFront(t *testing.T, addr string) *front {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
 		},
+		ErrorLog:     log.New(io.Discard, "", 0), // streams that are cut
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -144,6 +166,12 @@ func startFront(t *testing.T, addr string) *front {
 	}))
 	t.Cleanup(f.Close)
 	return f
+}
+
+// cut takes the network away.
+func (f *front) cut() {
+	f.down.Store(true)
+	f.CloseClientConnections()
 }
 
 // keep keeps the chunk that the browser sends.

@@ -9,6 +9,9 @@ export class Refused extends Error {
     this.answer = answer;
   }
 
+  // ofProxy is true where a proxy says that it cannot reach the server.
+  get ofProxy() { return this.status >= 500 && this.word === ''; }
+
   // later is true where the same request may succeed if it is sent again.
   get later() {
     return this.status >= 500 || [408, 425, 429].includes(this.status) || this.word === 'digest';

@@ -63,7 +63,7 @@ export class Upload {
 
   #stateOf(error) {
     if (error instanceof OtherUser) return 'other-user';
-    if (!(error instanceof api.Refused)) return 'offline';
+    if (!(error instanceof api.Refused) || error.ofProxy) return 'offline';
     if (error.status === 401 || error.word === 'csrf') {
       this.#hooks.recheck(); // csrf: another tab has signed in again
       return error.status === 401 ? 'sign-in' : 'busy';
