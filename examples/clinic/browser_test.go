@@ -147,6 +147,7 @@ func TestBrowserKilled(t *testing.T) {
 
 // A server that is killed twice while a visit is recorded, and once while the visit is closed, loses nothing.
 func TestServerKilled(t *testing.T) {
+	t.Parallel()
 	c := startClinic(t, t.TempDir())
 	p := startBrowser(t, t.TempDir(), microphone(t)).open(c.URL)
 	p.signIn()
@@ -172,6 +173,7 @@ func TestServerKilled(t *testing.T) {
 // A browser that goes offline in the middle, and finds its session ended when it is back, goes on recording and sends
 // all of it once the doctor has signed in again.
 func TestOfflineAndNewSession(t *testing.T) {
+	t.Parallel()
 	c := startClinic(t, t.TempDir())
 	p := startBrowser(t, t.TempDir(), microphone(t)).open(c.URL)
 	p.signIn()
@@ -208,6 +210,7 @@ func (c *clinic) endSessions() {
 
 // Two tabs never touch the same recording: the second one shows it, and takes over when the first has gone.
 func TestTwoTabs(t *testing.T) {
+	t.Parallel()
 	c := startClinic(t, t.TempDir())
 	b := startBrowser(t, t.TempDir(), microphone(t))
 	first := b.open(c.URL)
@@ -228,6 +231,7 @@ func TestTwoTabs(t *testing.T) {
 
 // Another user of the same device neither sees nor sends a recording. Its owner sends it.
 func TestAnotherUser(t *testing.T) {
+	t.Parallel()
 	c := startClinic(t, t.TempDir())
 	profile, wav := t.TempDir(), microphone(t)
 	b := startBrowser(t, profile, wav)
@@ -243,7 +247,7 @@ func TestAnotherUser(t *testing.T) {
 
 	p = startBrowser(t, profile, wav).open(c.URL)
 	p.sees("This device keeps a recording that is not at the clinic yet.")
-	p.signInAs("second-doctor")
+	p.signInAs("second-doctor", testPassword)
 	p.sees("There is no visit yet.")
 	assert.NotContains(t, value[string](p, "document.body.innerText"), code)
 	p.click("#sign-out")
@@ -254,6 +258,7 @@ func TestAnotherUser(t *testing.T) {
 
 // A tab that records asks before it closes.
 func TestWarning(t *testing.T) {
+	t.Parallel()
 	c := startClinic(t, t.TempDir())
 	p := startBrowser(t, t.TempDir(), microphone(t)).open(c.URL)
 	p.signIn()
@@ -273,6 +278,7 @@ func TestWarning(t *testing.T) {
 
 // The disk of the server is full for a while: the page says so, keeps the recording and sends it when there is room.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	mount := filepath.Join(dir, "data", "store")
 	require.NoError(t, os.MkdirAll(mount, 0o700))
@@ -296,6 +302,7 @@ func TestDiskFull(t *testing.T) {
 
 // A browser that makes MP4, as Safari does, is as welcome.
 func TestMP4(t *testing.T) {
+	t.Parallel()
 	c := startClinic(t, t.TempDir())
 	p := startBrowser(t, t.TempDir(), microphone(t)).open(c.URL, beforeLoad(`
 		const supported = MediaRecorder.isTypeSupported;
@@ -315,6 +322,7 @@ func TestMP4(t *testing.T) {
 
 // Everything can be done from the keyboard: the first field has the focus after the sign-in, and so on.
 func TestKeyboard(t *testing.T) {
+	t.Parallel()
 	c := startClinic(t, t.TempDir())
 	p := startBrowser(t, t.TempDir(), microphone(t)).open(c.URL)
 	p.signIn()
@@ -330,7 +338,7 @@ func TestKeyboard(t *testing.T) {
 	p.until("document.querySelector('#progress').dataset.state == 'recording'")
 	assert.GreaterOrEqual(t, p.elapsed(), paused)
 	p.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
-	p.finished(code)
+	c.arrived(p.finished(code))
 	p.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
 	p.until("document.activeElement.id == 'detail-title'")
 	p.sees("Mild sprain of the right ankle.")
@@ -338,6 +346,7 @@ func TestKeyboard(t *testing.T) {
 
 // Of a recording without a byte nothing is left, and the server hears nothing of it.
 func TestNothingRecorded(t *testing.T) {
+	t.Parallel()
 	c := startClinic(t, t.TempDir())
 	p := startBrowser(t, t.TempDir(), microphone(t)).open(c.URL, beforeLoad(`
 		MediaRecorder = class extends EventTarget {

@@ -164,15 +164,15 @@ func (p *tab) click(selector string) {
 
 func (p *tab) signIn() {
 	p.t.Helper()
-	p.signInAs(testUser)
+	p.signInAs(testUser, testPassword)
 }
 
-func (p *tab) signInAs(user string) {
+func (p *tab) signInAs(user, password string) {
 	p.t.Helper()
 	p.do(
 		chromedp.WaitVisible(chromedp.CSS("#sign-in")),
 		chromedp.SetValue(chromedp.CSS("#sign-in-user"), user),
-		chromedp.SetValue(chromedp.CSS("#sign-in-password"), testPassword),
+		chromedp.SetValue(chromedp.CSS("#sign-in-password"), password),
 	)
 	p.click("#sign-in-form button")
 	p.do(chromedp.WaitNotVisible(chromedp.CSS("#sign-in")))

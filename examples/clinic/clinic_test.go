@@ -105,12 +105,7 @@ func startAPI(t *testing.T) *ambienttest.Server {
 
 func (c *clinic) start() {
 	c.t.Helper()
-	path, err := program()
-	require.NoError(c.t, err)
-	c.cmd = exec.Command(path, c.args...)
-	c.cmd.Env = append(os.Environ(), c.env...)
-	c.cmd.Stdout, c.cmd.Stderr = &c.log, &c.log
-	require.NoError(c.t, c.cmd.Start())
+	c.cmd = startProgram(c.t, &c.log, c.env, c.args...)
 	eventually(c.t, "the server's health", func() bool {
 		resp, err := http.Get("http://" + c.addr + "/healthz")
 		if err != nil {
@@ -119,6 +114,17 @@ func (c *clinic) start() {
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
+}
+
+func startProgram(t *testing.T, log io.Writer, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := program()
+	require.NoError(t, err)
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	require.NoError(t, cmd.Start())
+	return cmd
 }
 
 // kill ends the server without a word.

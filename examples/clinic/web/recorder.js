@@ -106,6 +106,7 @@ export class Recorder {
 
   #ended(why) {
     const row = this.#row;
+    const atButtons = ['pause', 'stop'].includes(document.activeElement?.id);
     row.ended = new Date().toISOString();
     row.interrupted = why !== 'stop';
     this.#outbox.keepEnd(row);
@@ -120,7 +121,7 @@ export class Recorder {
     say(`The recording of visit ${row.code} has ended`);
     $('code').value = newCode();
     this.#changed();
-    $('record').focus();
+    if (atButtons) $('record').focus();
   }
 
   #togglePause() {
@@ -154,6 +155,7 @@ export class Recorder {
     const doing = { recording: 'Recording', paused: 'Paused' }[state];
     $('progress-text').textContent = doing
       ? `${doing}. Kept on this device: ${parts(kept)}. At the clinic: ${parts(sent)}.` : 'Not recording.';
+    $('recorder-title').textContent = doing ? 'This visit' : 'New visit';
     document.title = doing ? `● ${doing} – Visits` : 'Visits';
     for (const id of ['code', 'new-code', 'microphone']) $(id).disabled = this.active;
     if (this.#row && $('code').value !== this.#row.code) $('code').value = this.#row.code;
