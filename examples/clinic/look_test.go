@@ -76,6 +76,7 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("CLINIC_SCREENSHOTS is not set")
 	}
 	look(t, func(p *tab, name string) {
+		value[bool](p, "innerWidth < 600 && !!document.querySelector('#detail:not([hidden])')?.scrollIntoView()")
 		picture := get(p, chromedp.CaptureScreenshot())
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o600))
 	})

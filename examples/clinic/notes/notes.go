@@ -29,7 +29,7 @@ type Config struct {
 type Notes struct {
 	Config
 	pipeline *pipeline.Pipeline
-	closed   chan struct{} // has room for one word that a recording was closed
+	closed   chan struct{} // holds one signal that a recording was closed
 
 	mu     sync.Mutex // guards what follows
 	states map[string]pipeline.Status
@@ -70,12 +70,12 @@ func (n *Notes) Run(ctx context.Context, grace time.Duration) error {
 func (n *Notes) Closed() {
 	select {
 	case n.closed <- struct{}{}:
-	default: // a word is waiting already
+	default: // a signal is waiting already
 	}
 }
 
-// lookEvery is how often closed recordings are looked for that nobody has said a word of: another process may have
-// closed one, or have died before it could hand one over.
+// lookEvery is how often the store is searched for closed recordings. Another process may have closed one, or may have
+// died before it could hand one over.
 const lookEvery = 30 * time.Second
 
 func (n *Notes) handOver(ctx context.Context) {
@@ -130,7 +130,7 @@ func (n *Notes) visit(_ context.Context, code string) (*pipeline.Visit, error) {
 	return &pipeline.Visit{Audio: ambient.AudioFile(path), DateOfService: r.Started, TemplateIDs: n.Templates}, nil
 }
 
-// missing says a missing recording in the pipeline's words: there is no use in trying again.
+// missing says in the pipeline's words that there is no such recording, so that it does not try again.
 func missing(err error) error {
 	if errors.Is(err, recording.ErrNotFound) {
 		return fs.ErrNotExist
@@ -170,7 +170,7 @@ func (n *Notes) States(ctx context.Context) (map[string]pipeline.Status, error) 
 	return states, nil
 }
 
-// ErrNotUnknown is of a decision about a visit that needs none.
+// ErrNotUnknown refuses a decision about a visit that needs no decision.
 var ErrNotUnknown = errors.New("notes: the visit does not need a decision")
 
 // Resolve carries out a person's decision, see pipeline.Resolve.

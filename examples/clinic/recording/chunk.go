@@ -40,7 +40,7 @@ func (s *Store) Put(id string, n int, digest Digest, body io.Reader) (stored boo
 	return err == nil, err
 }
 
-// check answers a chunk that comes after the end: a browser that has lost the answer to its first try sends it again.
+// check answers a chunk that comes after the end. A browser that has lost the answer to its first try sends it again.
 func (e *Ending) check(n int, digest Digest) error {
 	if n < len(e.Digests) && e.Digests[n] == digest {
 		return nil

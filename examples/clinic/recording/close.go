@@ -13,8 +13,8 @@ import (
 )
 
 // End closes a recording whose chunks have these digests, in order, and returns when the whole recording is one file on
-// disk. ended is false where it was closed before with the same list; another list is ErrClosed. Chunks that are
-// missing or different are a *GapError, and an empty list is ErrEmpty: both leave the recording open. interrupted is kept
+// disk. ended is false where it was closed before with the same list. Another list is ErrClosed. Chunks that are
+// missing or different are a *GapError, and an empty list is ErrEmpty. Both leave the recording open. interrupted is kept
 // with the ending.
 func (s *Store) End(id string, digests []Digest, interrupted bool) (ended bool, err error) {
 	r, err := s.Recording(id)
@@ -45,7 +45,7 @@ func (s *Store) End(id string, digests []Digest, interrupted bool) (ended bool, 
 }
 
 // removeChunks removes what the whole recording has. A chunk that came beyond the end of the list, while End ran, stays
-// on disk. A call that dies here leaves chunks that nobody asks for.
+// on disk. A call that dies here leaves chunks that are never read.
 func (s *Store) removeChunks(id string, count int) {
 	for n := range count {
 		_ = s.root.Remove(s.chunkPath(id, n))

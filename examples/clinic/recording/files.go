@@ -43,7 +43,7 @@ func finish(f *os.File, err error) error {
 	return ioError("write", errors.Join(err, f.Close()))
 }
 
-// link writes v to a file that must not exist yet: else the error is fs.ErrExist. Whoever finds the file finds it whole.
+// link writes v to a file that must not exist yet, else the error is fs.ErrExist. Whoever finds the file finds it whole.
 func (s *Store) link(name string, v any) error {
 	temp, err := s.writeTemp(v)
 	if err != nil {
@@ -53,8 +53,8 @@ func (s *Store) link(name string, v any) error {
 	return s.linkTemp(temp, name)
 }
 
-// linkTemp gives a file in tmp its name, unless the name is taken. It syncs the directory in both cases: the process
-// that took the name may have died before it did.
+// linkTemp gives a file in tmp its name, unless the name is taken. It syncs the directory in both cases, since the
+// process that took the name may have died before it did.
 func (s *Store) linkTemp(temp, name string) error {
 	err := ioError("write", s.root.Link(temp, name))
 	if err != nil && !errors.Is(err, fs.ErrExist) {

@@ -1,8 +1,8 @@
 // Package recording keeps the recordings of visits on disk while they arrive from a browser in numbered chunks.
 //
 // A chunk is on disk before [Store.Put] returns, under its number and with the digest that the browser computed. Chunks
-// come in any order and as often as the browser likes. [Store.End] closes a recording: it refuses gaps, makes one file
-// of the chunks and can be called again after a crash.
+// come in any order and as often as the browser likes. [Store.End] refuses gaps, makes one file of the chunks and can
+// be called again after a crash.
 //
 // Nothing is kept in memory between two calls. Every step that counts is one atomic operation of the file system (a
 // link that fails where the name exists, or a rename) followed by an fsync of the file and its directory. A process may

@@ -50,8 +50,8 @@ func Open(dir string) (*Store, error) {
 func (s *Store) Close() error { return s.root.Close() }
 
 // Create begins a recording and returns it as it is kept. A second call with the same id and owner changes nothing and
-// returns the first call's recording. Where another recording has the code, Create appends "-2", "-3" and so on: a visit
-// is never lost to a code that was used twice.
+// returns the first call's recording. Where another recording has the code, Create appends "-2", "-3" and so on, so that
+// no visit is lost to a code that was used twice.
 func (s *Store) Create(r Recording) (Recording, error) {
 	if err := r.validate(); err != nil {
 		return Recording{}, err
@@ -216,7 +216,7 @@ func (s *Store) load(name string, v any) error {
 	return nil
 }
 
-// tempAge is how old a file in tmp must be before it is nobody's: a process that shares the directory may be writing it.
+// tempAge is the age at which a file in tmp is removed. A process that shares the directory may be writing a younger one.
 const tempAge = time.Hour
 
 func (s *Store) removeOldTemps() error {

@@ -14,7 +14,7 @@ import (
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
 )
 
-// maxJSON bounds the JSON that a browser sends: the digests of MaxChunks chunks take 270 KiB.
+// maxJSON bounds the JSON that a browser sends. The digests of MaxChunks chunks take 270 KiB.
 const maxJSON = 512 << 10
 
 // bodyTime is how long a browser may take to send a request and to read the answer.

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics count; they hold no code, user or id.
+// metrics hold no code, user or id.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec

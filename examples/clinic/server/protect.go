@@ -79,7 +79,7 @@ func (s *Server) public(next func(http.ResponseWriter, *http.Request) error) htt
 	})
 }
 
-// limits are the rates of each user. Users are known from the start, so that nobody can make the maps grow.
+// limits are the rates of each user. Nobody can make the maps grow, since all users are in the Config.
 type limits struct {
 	changes map[string]*rate.Limiter
 	signIns map[string]*rate.Limiter // "" is for all names that nobody has

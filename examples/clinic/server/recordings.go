@@ -10,7 +10,7 @@ import (
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
 )
 
-// A created recording is what the page hears of one: its code may have been taken, and chunks may be there.
+// A created recording is what the page hears of one. Its code may have been taken, and chunks may be there.
 type created struct {
 	Code   string `json:"code"`
 	Have   []int  `json:"have"`

@@ -1,4 +1,4 @@
-// Package server is the web server of the clinic: it signs doctors in, takes the chunks of their recordings and shows
+// Package server is the web server of the clinic. It signs doctors in, takes the chunks of their recordings and shows
 // what became of each visit. It gives nothing of the Ambient API's account to the browser.
 package server
 
@@ -86,7 +86,7 @@ func (s *Server) Handler() http.Handler {
 	return s.observe(s.secure(checkOrigin(mux)))
 }
 
-// health is for load balancers: 503 once a shutdown has begun.
+// health answers load balancers with 503 once a shutdown has begun.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	if s.streams.Err() != nil {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)

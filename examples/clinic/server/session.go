@@ -15,8 +15,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
 )
 
-// sessions are files, so that they outlive the process and can be shared. A file is named by the digest of its token:
-// whoever reads the directory cannot sign in with what is there.
+// sessions are files, so that they outlive the process and can be shared. A file is named by the digest of its token, so
+// that whoever reads the directory cannot sign in with what is there.
 type sessions struct {
 	root     *os.Root
 	lifetime time.Duration

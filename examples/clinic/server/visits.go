@@ -191,7 +191,7 @@ func (s *stream) write(text string) error {
 	return s.control.Flush()
 }
 
-// end gives the error to the caller, unless the answer has begun: the browser connects again by itself.
+// end gives the error to the caller, unless the answer has begun. The browser then connects again by itself.
 func (s *stream) end(err error) error {
 	if s.last == nil {
 		s.Header().Set("Content-Type", "application/json")
