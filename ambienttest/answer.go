@@ -12,7 +12,8 @@ type answer struct {
 	body   string
 }
 
-// jsonAnswer encodes v, which this package has made or checked and which therefore always encodes.
+// jsonAnswer encodes v, which this package has made or checked and which therefore
+// always encodes.
 func jsonAnswer(status int, v any) answer {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -32,7 +33,8 @@ func unauthorized() answer {
 	return a
 }
 
-// problem is one entry of a validation error, in FastAPI's shape. Input echoes what was sent, as pydantic does.
+// problem is one entry of a validation error, in FastAPI's shape. Input echoes what was
+// sent, as pydantic does.
 type problem struct {
 	Loc   []any  `json:"loc"`
 	Msg   string `json:"msg"`
@@ -48,7 +50,8 @@ func missing(loc ...any) problem {
 	return problem{Loc: loc, Msg: "field required", Type: "value_error.missing"}
 }
 
-// documented is the service's answer of a status by a route, or the nearest thing to it where none is published.
+// documented is the answer that the service documents for a status. Where none is
+// published, it is the nearest thing.
 func documented(status int, r route) answer {
 	switch status {
 	case http.StatusUnauthorized:
@@ -72,7 +75,8 @@ func documented(status int, r route) answer {
 	return detail(status, statusText(status))
 }
 
-// requiredField is a field that the route requires, or where it has no form, another route.
+// requiredField is a field that the route requires, or where it has no form, another
+// route.
 func (r route) requiredField() string {
 	for _, rule := range r.rules {
 		if rule.required {

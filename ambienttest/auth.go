@@ -67,7 +67,8 @@ func (s *Server) accountOf(username, password string) *account {
 	return nil
 }
 
-// signToken makes a JWT. What it claims is for the client: the server knows its tokens by heart.
+// signToken makes a JWT. Its claims are for the client. The server remembers its
+// tokens.
 func (s *Server) signToken(username string, issued, expiry time.Time) string {
 	claims, err := json.Marshal(map[string]any{
 		"sub": username,
@@ -85,7 +86,8 @@ func (s *Server) signToken(username string, issued, expiry time.Time) string {
 	return signed + "." + encode(mac.Sum(nil))
 }
 
-// authorized is the account that a request is from, nil for none. It is called with the mutex held.
+// authorized is the account that a request is from, nil for none. It is called with the
+// mutex held.
 func (s *Server) authorized(h http.Header) *account {
 	sent := h.Values("Authorization")
 	if len(sent) != 1 {

@@ -23,8 +23,8 @@ type exchange struct {
 	header  http.Header // of the rate limit and of a fault without a status, for whatever is answered
 }
 
-// serveHTTP takes the steps of one request: what needs no body comes first, because the client may be waiting for leave
-// to send it.
+// serveHTTP takes the steps of one request. What needs no body comes first, because the
+// client may wait for leave to send it.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	e := s.arrive(w, r)
 	switch {
@@ -73,7 +73,8 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request) *exchange {
 	return e
 }
 
-// record puts a request into the server's list. It returns how many have arrived on its route, and on any.
+// record puts a request into the server's list. It returns how many have arrived on its
+// route, and on any.
 func (s *Server) record(e *exchange) map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +132,8 @@ func (e *exchange) admit() (answer, bool) {
 	return answer{}, true
 }
 
-// wait lets time pass; where the client or the server goes away meanwhile, the exchange ends here.
+// wait lets time pass. The exchange ends here if the client or the server goes away
+// meanwhile.
 func (e *exchange) wait(d time.Duration) {
 	if d <= 0 {
 		return

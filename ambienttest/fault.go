@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// A Fault is what goes wrong with one request. Its parts combine; the zero Fault changes nothing.
+// A Fault is what goes wrong with one request. Its parts combine. The zero Fault
+// changes nothing.
 type Fault struct {
 	Status int         // answer with this instead of handling the request; 0 handles it as usual
 	Header http.Header // of that answer, or beside the usual headers where Status is 0
@@ -30,13 +31,15 @@ type Fault struct {
 // Endless is a BodySize that never ends, and is sent without a Content-Length.
 const Endless int64 = math.MaxInt64
 
-// Reset says when a connection is reset. On TCP the client sees a true RST, which on HTTP/2 ends all its streams; in
-// memory the pipe is closed. Note that net/http by itself repeats a GET once when a kept-alive connection is lost
-// before any answer, and that repetition counts as a request here.
+// Reset says when a connection is reset. On TCP the client sees a true RST, which on
+// HTTP/2 ends all its streams. In memory the pipe is closed. Note that net/http by
+// itself repeats a GET once when a kept-alive connection is lost before any answer, and
+// that repetition counts as a request here.
 //
-// What the server has not read may have left the client all the same: the system's buffers take some megabytes, the
-// connection in memory a few kilobytes. A client counts that as sent. To see an upload cut short, with
-// [ResetBeforeRead] or [ResetMidBody], send 64 KiB or more in memory, 16 MiB or more over TCP.
+// What the server has not read may still have left the client. The buffers of the
+// system take some megabytes, and the connection in memory takes a few kilobytes. A
+// client counts that as sent. To see an upload cut short, with [ResetBeforeRead] or
+// [ResetMidBody], send 64 KiB or more in memory, 16 MiB or more over TCP.
 type Reset int
 
 const (
@@ -47,14 +50,15 @@ const (
 	ResetMidResponse       // after the header and half of the body of the answer
 )
 
-// Answer is the fault of answering with a status and the service's documented body for it, or the nearest thing to
-// it where none is published.
+// Answer is a fault that answers with a status and the body that the service documents
+// for it. Where none is published, the body is the nearest thing.
 func Answer(status int) Fault {
 	a := documented(status, route{})
 	return Fault{Status: a.status, Header: a.header, Body: a.body, documented: true}
 }
 
-// RetryAfter is [Answer] with a Retry-After header: seconds, e.g. "600", or an HTTP date, or anything else, sent as it is.
+// RetryAfter is [Answer] with a Retry-After header, which is sent as it is. It may be
+// seconds, such as "600", or an HTTP date, or anything else.
 func RetryAfter(status int, value string) Fault {
 	f := Answer(status)
 	f.Header.Set("Retry-After", value)
@@ -72,25 +76,30 @@ func ProxyHTML(status int) Fault {
 	}
 }
 
-// Redirect sends the client elsewhere, with 307 so that a client which follows repeats method and body.
+// Redirect sends the client elsewhere, with 307 so that a client which follows repeats
+// method and body.
 func Redirect(location string) Fault {
 	return Fault{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {location}}}
 }
 
-// Fault plans a fault for the nth request of a route, counted from 1 and from the server's start. A route is a method
-// and a path template, such as "POST /transcribe" or "GET /transcribe/{id}", or "*" for any request. Where several
-// faults are due, the one planned first happens. A fault with a Status comes before the token is looked at, so that it
-// hides one that has expired.
+// Fault plans a fault for the nth request of a route, counted from 1 and from the
+// server's start. A route is a method and a path template, such as "POST /transcribe"
+// or "GET /transcribe/{id}", or "*" for any request. Where several faults are due, the
+// one planned first happens. A fault with a Status comes before the token is looked at,
+// so that it hides one that has expired.
 //
-// Fault panics on an unknown route, and on a fault that contradicts itself: one that is Early, or has a Body or BodySize,
-// without a Status; one that must Process what it does not read; half of a body that is Endless, or its end.
+// Fault panics on an unknown route, and on a fault that contradicts itself. A fault
+// that is Early, or has a Body or BodySize, needs a Status. A fault cannot Process what
+// it does not read, nor truncate a body that is Endless.
 //
-// A good client heals one fault by itself: it answers a 401 with a new token, a 503 with a repetition. To see its error,
-// plan the fault for every attempt with [Server.FaultRange], or give the client a single one
-// (ambient.RetryPolicy{MaxAttempts: 1}; the default is 4).
+// A good client heals one fault by itself. It answers a 401 with a new token and a 503
+// with another attempt. To see its error, plan the fault for every attempt with
+// [Server.FaultRange], or give the client a single one with
+// ambient.RetryPolicy{MaxAttempts: 1}.
 func (s *Server) Fault(route string, nth int, f Fault) { s.FaultRange(route, nth, nth, f) }
 
-// FaultRange is [Server.Fault] for every request from one number to another, both included.
+// FaultRange is [Server.Fault] for every request from one number to another, both
+// included.
 func (s *Server) FaultRange(route string, from, to int, f Fault) {
 	mustKnow(route)
 	if from < 1 || to < from {
@@ -102,9 +111,10 @@ func (s *Server) FaultRange(route string, from, to int, f Fault) {
 	s.faults = append(s.faults, &plannedFault{Fault: f, route: route, from: from, to: to})
 }
 
-// FaultWhere plans a fault for each request that a function matches. The function sees a request as it arrives, before
-// its body is read: its route, id, account, header and time. It is called for one request at a time, and may call the
-// server. It has no effect on a request for which another fault was planned first.
+// FaultWhere plans a fault for each request that a function matches. The function sees
+// a request as it arrives, before its body is read. It sees route, id, account, header
+// and time. It is called for one request at a time, and may call the server. It has no
+// effect on a request for which another fault was planned first.
 func (s *Server) FaultWhere(match func(Request) bool, f Fault) {
 	f.mustMakeSense()
 	s.mu.Lock()
@@ -131,7 +141,8 @@ func (p *plannedFault) String() string {
 	return fmt.Sprintf("fault on %s of %q", which, p.route)
 }
 
-// dueFault finds the first fault for a request that is the nth of its route, and of all where the fault says so.
+// dueFault finds the first fault for a request that is the nth of its route, and of all
+// where the fault says so.
 func (s *Server) dueFault(r Request, arrived map[string]int) Fault {
 	for _, p := range s.plannedFaults() {
 		if p.isDue(r, arrived[p.route]) {
@@ -173,7 +184,7 @@ func (f Fault) mustMakeSense() {
 	}
 }
 
-// replaces tells whether the request is read but not handled.
+// replaces reports whether the request is read but not handled.
 func (f Fault) replaces() bool {
 	return !f.Process && (f.Status != 0 || f.Reset == ResetAfterRead)
 }

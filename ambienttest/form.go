@@ -37,8 +37,9 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readBody reads the request's body to its end and records what it held. A body that is not well-formed is answered
-// as Starlette does; one that breaks off ends the exchange.
+// readBody reads the request's body to its end and records what it held. A body that is
+// not well-formed is answered as Starlette does. A body that breaks off ends the
+// exchange.
 func (e *exchange) readBody() (answer, bool) {
 	m := &meter{body: e.r.Body, hash: sha256.New()}
 	var got Request
@@ -111,8 +112,8 @@ func (r *Request) parseURLEncoded(raw string) error {
 	return nil
 }
 
-// parseMultipart tells a form that ends after its closing boundary from one that ends after any other, which
-// multipart.Reader alone does not.
+// parseMultipart accepts a form only if it ends after its closing boundary.
+// multipart.Reader alone accepts one that ends after any boundary.
 func (r *Request) parseMultipart(body io.Reader, boundary string) error {
 	beyond := io.MultiReader(strings.NewReader("\r\n"), noMore{})
 	form := multipart.NewReader(io.MultiReader(body, beyond), boundary)
@@ -130,7 +131,8 @@ func (r *Request) parseMultipart(body io.Reader, boundary string) error {
 	}
 }
 
-// parsePart reads the disposition itself, because Part.FileName would hide a directory that the client let through.
+// parsePart reads the disposition itself, because Part.FileName would hide a directory
+// that the client let through.
 func (r *Request) parsePart(part *multipart.Part) error {
 	kind, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 	if err != nil || kind != "form-data" || params["name"] == "" {

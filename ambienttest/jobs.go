@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// jobs are all that were submitted, and the scripts for those to come. Ids are unique across both kinds, so that a
-// client which mixes them up gets a 404.
+// jobs are all that were submitted, and the scripts for those to come. Ids are unique
+// across both kinds, so that a client which mixes them up gets a 404.
 type jobs struct {
 	lastID         int64
 	byKind         map[string]map[int64]*job
@@ -116,7 +116,8 @@ func createScribe(e *exchange, now time.Time) answer {
 	})
 }
 
-// denied are the templates that the account may not use; the ids have been checked to be integers.
+// denied are the templates that the account may not use. The ids have been checked to
+// be integers.
 func (s *Server) denied(ids []string) []string {
 	if s.config.templates == nil {
 		return nil

@@ -40,50 +40,55 @@ func defaultConfig() config {
 	}
 }
 
-// WithCredentials sets the server's own account. The default is a synthetic one, found in the server's Username and
-// Password.
+// WithCredentials sets the server's own account. The default is a synthetic one, found
+// in the server's Username and Password.
 func WithCredentials(username, password string) Option {
 	return func(c *config) { c.username, c.password = username, password }
 }
 
-// WithAccount adds an account, with jobs and a rate limit that are its own: another account's job is not found. It may be
-// given more than once.
+// WithAccount adds an account that has its own jobs and rate limit. It does not find
+// the job of another account. It may be given more than once.
 func WithAccount(username, password string) Option {
 	return func(c *config) { c.others = append(c.others, &account{username: username, password: password}) }
 }
 
-// WithTokenLifetime sets how long a token is good for; the default is 48 hours. The token's exp claim counts whole
-// seconds and is rounded down, the server itself is exact. Zero or less issues tokens that have already expired.
+// WithTokenLifetime sets how long a token is good for. The default is 48 hours. The
+// token's exp claim counts whole seconds and is rounded down, the server itself is
+// exact. Zero or less issues tokens that have already expired.
 //
-// This SDK renews a token before it expires, so that a short life shows renewals and no 401. For a 401 in mid-run plan
-// [Answer](401), or call [Server.RevokeTokens].
+// This SDK renews a token before it expires, so that a short life shows renewals and no
+// 401. For a 401 in mid-run plan [Answer](401), or call [Server.RevokeTokens].
 func WithTokenLifetime(d time.Duration) Option {
 	return func(c *config) { c.tokenLifetime = d }
 }
 
-// WithTokenDelay makes the token endpoint take this long to answer a well-formed call; the default is 0.
+// WithTokenDelay makes the token endpoint take this long to answer a well-formed call.
+// The default is 0.
 func WithTokenDelay(d time.Duration) Option {
 	return func(c *config) { c.tokenDelay = d }
 }
 
-// WithTokenNotBefore makes the API refuse a token until it is this old, as it does where the clock that checks tokens is
-// behind the one that issues them; the default is 0.
+// WithTokenNotBefore makes the API refuse a token until it is this old, as it does
+// where the clock that checks tokens is behind the clock that issues them. The default
+// is 0.
 func WithTokenNotBefore(age time.Duration) Option {
 	return func(c *config) { c.tokenNotBefore = age }
 }
 
-// WithOpaqueTokens makes tokens that are no JWTs. How long they last stands in expires_in, in whole seconds.
+// WithOpaqueTokens makes tokens that are no JWTs. How long they last stands in
+// expires_in, in whole seconds.
 func WithOpaqueTokens() Option {
 	return func(c *config) { c.opaqueTokens = true }
 }
 
-// WithTemplates names the templates that the account may use. By default, and without ids, it may use any.
+// WithTemplates names the templates that the account may use. By default, and without
+// ids, it may use any.
 func WithTemplates(ids ...int64) Option {
 	return func(c *config) { c.templates = slices.Clone(ids) }
 }
 
-// WithRateLimit limits the rate of requests from the start; see [RateLimit]. The default is no limit. For a limit of one
-// route see [Server.SetRateLimitOf].
+// WithRateLimit limits the rate of requests from the start. See [RateLimit]. The
+// default is no limit. For a limit of one route see [Server.SetRateLimitOf].
 func WithRateLimit(l RateLimit) Option {
 	return func(c *config) { c.rateLimit = l }
 }
@@ -93,14 +98,15 @@ func WithTranscript(text string) Option {
 	return func(c *config) { c.transcript = text }
 }
 
-// WithNote sets the note of completed scribes that have no script. It comes in the field "note", which is this fake's
-// choice: the vendor has not published it. In this SDK it is Scribe.Extra["note"].
+// WithNote sets the note of completed scribes that have no script. It comes in the
+// field "note". That is the choice of this fake, since the vendor has not published the
+// field. In this SDK it is Scribe.Extra["note"].
 func WithNote(note map[string]any) Option {
 	return func(c *config) { c.note = maps.Clone(note) }
 }
 
-// WithJobTime sets how long jobs that have no script take from submission to result; the default is 3 seconds, which
-// outside of a testing/synctest bubble are real ones.
+// WithJobTime sets how long jobs that have no script take from submission to result.
+// The default is 3 seconds, which are real outside of a testing/synctest bubble.
 func WithJobTime(d time.Duration) Option {
 	return func(c *config) { c.jobTime = d }
 }

@@ -8,11 +8,13 @@ import (
 	"syscall"
 )
 
-// pipeHost is the host of an in-memory server's URL: a loopback literal, because a client may refuse plain HTTP to
-// anything else, and a port on which nothing can listen, for the client that forgets [Server.Client].
+// pipeHost is the host of an in-memory server's URL. It is a loopback literal, because
+// a client may refuse plain HTTP to anything else. Nothing can listen on its port,
+// which shows a client that forgets [Server.Client].
 const pipeHost = "127.0.0.1:0"
 
-// pipeListener is a net.Listener whose connections are net.Pipes, made by its dial method.
+// pipeListener is a net.Listener whose connections are net.Pipes, made by its dial
+// method.
 type pipeListener struct {
 	conns   chan net.Conn
 	closed  chan struct{}

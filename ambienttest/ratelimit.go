@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// RateLimit limits the requests of each account to every route but the token route. It is checked after authorisation
-// and before anything of the body is read; what it refuses does not count. The zero value is no limit.
+// RateLimit limits the requests of each account to every route but the token route. It
+// is checked after authorisation and before anything of the body is read. What it
+// refuses does not count. The zero value is no limit.
 type RateLimit struct {
 	Algorithm Algorithm
 	Limit     int           // requests per Window; 0 or less is no limit
@@ -32,8 +33,8 @@ const (
 // SetRateLimit puts another limit in place of the present one and begins counting again.
 func (s *Server) SetRateLimit(l RateLimit) { s.setLimit(anyRoute, l) }
 
-// SetRateLimitOf gives a route a limit and a count of its own, as services do that limit each route. Its requests do
-// not count for the limit of all others.
+// SetRateLimitOf gives a route its own limit and count, as services do that limit each
+// route. Its requests do not count for the limit of all others.
 func (s *Server) SetRateLimitOf(route string, l RateLimit) {
 	mustKnow(route)
 	s.setLimit(route, l)
@@ -48,7 +49,8 @@ func (s *Server) setLimit(route string, l RateLimit) {
 	}
 }
 
-// limiterOf is what counts a request, nil where there is no limit. It is called with the mutex held.
+// limiterOf is what counts a request, nil where there is no limit. It is called with
+// the mutex held.
 func (s *Server) limiterOf(a *account, route string) *limiter {
 	if _, own := s.limits[route]; !own {
 		route = anyRoute
@@ -107,8 +109,8 @@ func (l *limiter) takeFixed(now time.Time) verdict {
 	return verdict{ok, l.Limit - l.count, start.Add(l.Window)}
 }
 
-// takeToken keeps the one moment when the bucket will be full again, which is exact where a count of tokens in
-// floating point is not.
+// takeToken keeps the one moment when the bucket will be full again, which is exact
+// where a count of tokens in floating point is not.
 func (l *limiter) takeToken(now time.Time) verdict {
 	if l.Burst <= 0 {
 		l.Burst = l.Limit
@@ -135,9 +137,10 @@ func (l *limiter) takeLogged(now time.Time) verdict {
 	return verdict{ok, l.Limit - len(l.log), l.log[0].Add(l.Window)}
 }
 
-// Dialect is the set of headers in which a server tells of its rate limit: all but NoHeaders and RetryAfterOnly on
-// every answer that counts, and all but NoHeaders with a Retry-After on the 429, in whole seconds. Seconds are rounded
-// up. A reset is the moment when more requests become available.
+// Dialect is the set of headers in which a server reports its rate limit. All but
+// NoHeaders and RetryAfterOnly stand on every answer that counts. All but NoHeaders add
+// a Retry-After in whole seconds to a 429. Seconds are rounded up. A reset is the
+// moment when more requests become available.
 type Dialect int
 
 const (
@@ -149,7 +152,7 @@ const (
 	IETF                     // RateLimit and RateLimit-Policy, structured fields of draft-ietf-httpapi-ratelimit-headers
 )
 
-// headers tells a verdict in the limiter's dialect.
+// headers writes a verdict in the dialect of the limiter.
 func (l *limiter) headers(v verdict, now time.Time) http.Header {
 	h := http.Header{}
 	delta := ceil(v.reset.Sub(now).Nanoseconds(), time.Second)

@@ -42,9 +42,10 @@ type File struct {
 	SHA256      string // in hex
 }
 
-// Value returns the first value of a form field, or "" if it was not sent. The API's fields are username and password of
-// a token call; patient_name, date_of_service (RFC 3339), additional_context (JSON), transcripts and template_ids of a
-// job. Its files, in [Request.Files], are audio_file of a transcription and audio_files of a scribe.
+// Value returns the first value of a form field, or "" if it was not sent. A token call
+// has the fields username and password. A job has patient_name, date_of_service (RFC
+// 3339), additional_context (JSON), transcripts and template_ids. Its files, in
+// [Request.Files], are audio_file of a transcription and audio_files of a scribe.
 func (r Request) Value(name string) string {
 	for _, f := range r.Fields {
 		if f.Name == name {
@@ -65,7 +66,7 @@ func (r Request) Values(name string) []string {
 	return values
 }
 
-// String tells what arrived and what was answered, without any content.
+// String shows what arrived and what was answered, without any content.
 func (r Request) String() string {
 	answered := "no answer"
 	if r.Status != 0 {
@@ -81,8 +82,9 @@ func (r Request) String() string {
 	return fmt.Sprintf("%s %s%s: %s", r.Method, r.Path, body, answered)
 }
 
-// Requests returns what has arrived so far, in order of arrival. What a request's body held is known as soon as it
-// has been answered, or was cut off by a [Reset], when its Status stays 0.
+// Requests returns what has arrived so far, in order of arrival. What a request's body
+// held is known as soon as it has been answered, or was cut off by a [Reset], when its
+// Status stays 0.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +95,8 @@ func (s *Server) Requests() []Request {
 	return all
 }
 
-// RequestsTo is the part of [Server.Requests] that went to one route, such as "POST /transcribe".
+// RequestsTo is the part of [Server.Requests] that went to one route, such as "POST
+// /transcribe".
 func (s *Server) RequestsTo(route string) []Request {
 	mustKnow(route)
 	return slices.DeleteFunc(s.Requests(), func(r Request) bool {
@@ -101,7 +104,8 @@ func (s *Server) RequestsTo(route string) []Request {
 	})
 }
 
-// mustKnow panics on a route that does not exist: a spelling mistake in a test would otherwise pass as silence.
+// mustKnow panics on a route that does not exist. A spelling mistake in a test would
+// otherwise pass as silence.
 func mustKnow(route string) {
 	if !knownRoute(route) {
 		panic(fmt.Sprintf("ambienttest: unknown route %q", route))

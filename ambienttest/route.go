@@ -9,7 +9,8 @@ import (
 // anyRoute stands for every route in [Server.Fault].
 const anyRoute = "*"
 
-// route is one endpoint. Its name is its method and path template, such as "GET /transcribe/{id}".
+// route is one endpoint. Its name is its method and path template, such as "GET
+// /transcribe/{id}".
 type route struct {
 	name   string
 	rules  []rule // of the form; nil: the route takes no body
@@ -45,10 +46,12 @@ func knownRoute(name string) bool {
 	return name == anyRoute
 }
 
-// match finds the route of a request and the text of the id in its path. Where only the path is known, the route has
-// no handler and allow lists the methods it has; where nothing is known, all are empty.
+// match finds the route of a request and the text of the id in its path. Where only the
+// path is known, the route has no handler and allow lists the methods it has. Where
+// nothing is known, all are empty.
 //
-// http.ServeMux would clean the path first and redirect, which hides the commonest mistake of a client: a double slash.
+// http.ServeMux would clean the path first and redirect. That hides a double slash, the
+// commonest mistake of a client.
 func match(method, path string) (found route, id, allow string) {
 	path, ok := strings.CutPrefix(path, BasePath)
 	if !ok {

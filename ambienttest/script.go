@@ -8,17 +8,19 @@ import (
 	"time"
 )
 
-// A Step is one stretch in the life of a job: it is in Status for For, and then in the next step; the last step stays.
-// Fields are merged into the answers of the GET during the step: "raw_text", "error_message", a note under any name,
-// or whatever else a test needs. A null is given as nil.
+// A Step is one stretch in the life of a job. The job is in Status for For, and then in
+// the next step. The last step stays. Fields are merged into the answers of the GET
+// during the step, such as "raw_text", "error_message", or a note under any name. A
+// null is given as nil.
 type Step struct {
 	Status string
 	For    time.Duration
 	Fields map[string]any
 }
 
-// ScriptTranscription writes the life of the next transcription that has none yet. Scripts are used in the order in
-// which they were written, one per transcription that is submitted.
+// ScriptTranscription writes the life of the next transcription that has none yet.
+// Scripts are used in the order in which they were written, one per transcription that
+// is submitted.
 func (s *Server) ScriptTranscription(steps ...Step) {
 	checked := checkSteps(steps)
 	s.mu.Lock()
@@ -26,8 +28,9 @@ func (s *Server) ScriptTranscription(steps ...Step) {
 	s.jobs.transcriptions.add(checked)
 }
 
-// ScriptScribe writes the life of the next scribe that has none yet, like [Server.ScriptTranscription]. A regenerate
-// takes a script too: the scribe begins a new life under its old id.
+// ScriptScribe writes the life of the next scribe that has none yet, like
+// [Server.ScriptTranscription]. A regenerate takes a script too, since the scribe
+// begins a new life under its old id.
 func (s *Server) ScriptScribe(steps ...Step) {
 	checked := checkSteps(steps)
 	s.mu.Lock()
@@ -40,7 +43,8 @@ func TranscriptionCompletes(after time.Duration, text string) []Step {
 	return transcriptionLife(after, Step{Status: "STT_COMPLETED", Fields: map[string]any{"raw_text": text}})
 }
 
-// TranscriptionFails is a life that ends after that time in failure, with message as its error_message.
+// TranscriptionFails is a life that ends after that time in failure, with message as
+// its error_message.
 func TranscriptionFails(after time.Duration, message string) []Step {
 	return transcriptionLife(after, Step{Status: "STT_ERROR", Fields: map[string]any{"error_message": message}})
 }
@@ -50,8 +54,8 @@ func TranscriptionIncomplete(after time.Duration, partial string) []Step {
 	return transcriptionLife(after, Step{Status: "STT_INCOMPLETE", Fields: map[string]any{"raw_text": partial}})
 }
 
-// ScribeCompletes is a life that ends after that time with a note. The vendor has not published the field in which a
-// note comes; here it is "note".
+// ScribeCompletes is a life that ends after that time with a note. The vendor has not
+// published the field in which a note comes. Here it is "note".
 func ScribeCompletes(after time.Duration, note map[string]any) []Step {
 	return []Step{{Status: "IN_PROGRESS", For: after}, {Status: "COMPLETED", Fields: map[string]any{"note": note}}}
 }
@@ -69,7 +73,8 @@ func transcriptionLife(after time.Duration, end Step) []Step {
 	}
 }
 
-// checkSteps copies steps, and panics on what could not be answered: a mistake in a test.
+// checkSteps copies steps, and panics on what could not be answered, since that is a
+// mistake in a test.
 func checkSteps(steps []Step) []Step {
 	if len(steps) == 0 {
 		panic("ambienttest: a script needs a step")
@@ -84,7 +89,8 @@ func checkSteps(steps []Step) []Step {
 	return checked
 }
 
-// scripts are lives waiting for their job, of which used have found it.
+// scripts are the lives of jobs in the order in which they were planned. The first used
+// of them have found their job.
 type scripts struct {
 	lives [][]Step
 	used  int
@@ -92,7 +98,7 @@ type scripts struct {
 
 func (s *scripts) add(life []Step) { s.lives = append(s.lives, life) }
 
-// next is the life of a new job: that of the next script, or the usual one.
+// next returns the life of a new job, from the next script or the usual one.
 func (s *scripts) next(usual []Step) []Step {
 	if s.used == len(s.lives) {
 		return usual
@@ -101,7 +107,7 @@ func (s *scripts) next(usual []Step) []Step {
 	return s.lives[s.used-1]
 }
 
-// unreached tells of each script that found no job.
+// unreached names each script that found no job.
 func (s *scripts) unreached(method string) []string {
 	var all []string
 	for i := s.used; i < len(s.lives); i++ {

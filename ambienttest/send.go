@@ -47,7 +47,7 @@ func (e *exchange) send(a answer) {
 	panic(http.ErrAbortHandler)
 }
 
-// writeHeader sends status and header; a length below zero is not announced.
+// writeHeader sends status and header. A length below zero is not announced.
 func (e *exchange) writeHeader(a answer, length int64) {
 	e.server.mu.Lock()
 	e.record.Status = a.status // before the client can know of it

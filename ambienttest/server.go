@@ -43,8 +43,9 @@ type Server struct {
 	matching sync.Mutex // held while a function of FaultWhere is called
 }
 
-// NewServer starts a server on a loopback TCP port, speaking plain HTTP. Its time is real: see [WithJobTime]. It panics
-// in a testing/synctest bubble, whose time stands still for as long as anyone waits for a socket.
+// NewServer starts a server on a loopback TCP port, speaking plain HTTP. Its time is
+// real, as [WithJobTime] says. It panics in a testing/synctest bubble, whose time
+// stands still for as long as anyone waits for a socket.
 func NewServer(opts ...Option) *Server {
 	s := newServer(opts)
 	l := listenLoopback()
@@ -54,7 +55,8 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// NewTLSServer is NewServer behind TLS, with HTTP/2. The client that [Server.Client] returns trusts its certificate.
+// NewTLSServer is NewServer behind TLS, with HTTP/2. The client that [Server.Client]
+// returns trusts its certificate.
 func NewTLSServer(opts ...Option) *Server {
 	s := newServer(opts)
 	l := listenLoopback()
@@ -69,9 +71,11 @@ func NewTLSServer(opts ...Option) *Server {
 	return s
 }
 
-// NewInMemory starts a server that uses no sockets. Called inside a testing/synctest bubble, all of its time is the
-// bubble's, and after Close it has no goroutine left; whatever calls it must be in the same bubble. Only the client that
-// [Server.Client] returns reaches it, and that client reaches nothing else: any other finds its connection refused.
+// NewInMemory starts a server that uses no sockets. Inside a testing/synctest bubble
+// all of its time is the bubble's, and after Close it has no goroutine left. Whatever
+// calls it must be in the same bubble. Only the client that [Server.Client] returns
+// reaches it, and that client reaches nothing else. Any other client finds its
+// connection refused.
 func NewInMemory(opts ...Option) *Server {
 	s := newServer(opts)
 	l := newPipeListener()
@@ -81,14 +85,16 @@ func NewInMemory(opts ...Option) *Server {
 	return s
 }
 
-// Client returns the client whose transport reaches the server: one per server, usable until Close.
+// Client returns the client whose transport reaches the server. There is one per
+// server, usable until Close.
 func (s *Server) Client() *http.Client { return s.client }
 
-// Handler returns the API itself, to be mounted behind another server. It serves the paths under BasePath.
+// Handler returns the API itself, to be mounted behind another server. It serves the
+// paths under BasePath.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
-// Close shuts the server down, cutting requests in flight, and returns when its goroutines have ended.
-// Further calls do nothing.
+// Close shuts the server down, cutting requests in flight, and returns when its
+// goroutines have ended. Further calls do nothing.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		close(s.done)
@@ -124,8 +130,8 @@ func newServer(opts []Option) *Server {
 	return s
 }
 
-// newClient completes a transport: no proxy from the environment, room for many idle connections, and a wait for
-// "100 Continue" as in http.DefaultTransport.
+// newClient completes a transport. It takes no proxy from the environment, keeps many
+// idle connections, and waits for "100 Continue" as http.DefaultTransport does.
 func newClient(t *http.Transport) *http.Client {
 	t.MaxIdleConnsPerHost = 256
 	t.ExpectContinueTimeout = time.Second
@@ -136,8 +142,8 @@ func (s *Server) serve(accept func() error) {
 	s.running.Go(func() { _ = accept() }) // always http.ErrServerClosed
 }
 
-// trackConn lets Close wait for connections: the server's own Close leaves their goroutines to end by themselves,
-// which is too late for a synctest bubble.
+// trackConn lets Close wait for connections. Close of http.Server leaves their
+// goroutines to end by themselves, which is too late for a synctest bubble.
 func (s *Server) trackConn(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:

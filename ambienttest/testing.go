@@ -6,23 +6,25 @@ import (
 	"strings"
 )
 
-// TB is the part of testing.TB that this package uses, so that programs which run the fake do not import testing.
+// TB is the part of testing.TB that this package uses, so that programs which run the
+// fake do not import testing.
 type TB interface {
 	Helper()
 	Errorf(format string, args ...any)
 	Cleanup(func())
 }
 
-// Start is [NewServer] for the length of a test: at its end the server is closed, and what [Server.Unreached] tells is an
-// error of the test.
+// Start is [NewServer] for the length of a test. At the end of the test the server is
+// closed, and what [Server.Unreached] returns is an error of the test.
 func Start(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	return forTest(tb, NewServer(opts...))
 }
 
-// StartInMemory is [NewInMemory] for the length of a test, like [Start]. Make server and client inside the
-// testing/synctest bubble, and pass the bubble's own *testing.T, whose cleanup still runs in the bubble. Take its
-// t.Context() too: the outer test's is not of the bubble.
+// StartInMemory is [NewInMemory] for the length of a test, like [Start]. Make server
+// and client inside the testing/synctest bubble, and pass the bubble's own *testing.T,
+// whose cleanup still runs in the bubble. Take its t.Context() too, since the context
+// of the outer test is not in the bubble.
 func StartInMemory(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	return forTest(tb, NewInMemory(opts...))
@@ -39,8 +41,8 @@ func forTest(tb TB, s *Server) *Server {
 	return s
 }
 
-// Unreached tells, in words that may change, which scripts and faults have not been reached so far. Of a
-// [Server.FaultRange] one request is enough.
+// Unreached returns, in words that may change, which scripts and faults have not been
+// reached so far. Of a [Server.FaultRange] one request is enough.
 func (s *Server) Unreached() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,8 +57,8 @@ func (s *Server) Unreached() []string {
 	return all
 }
 
-// AssertCount checks how many requests have gone to a route; "*" counts all. An unknown route is a panic, as in
-// [Server.Fault].
+// AssertCount checks how many requests have gone to a route. "*" counts all. An unknown
+// route is a panic, as in [Server.Fault].
 func (s *Server) AssertCount(tb TB, route string, want int) {
 	tb.Helper()
 	if got := len(s.RequestsTo(route)); got != want {
@@ -64,8 +66,8 @@ func (s *Server) AssertCount(tb TB, route string, want int) {
 	}
 }
 
-// AssertRoutes checks that requests to exactly these routes have arrived, in this order, those for tokens and every poll
-// among them.
+// AssertRoutes checks that requests to exactly these routes have arrived, in this
+// order, those for tokens and every poll among them.
 func (s *Server) AssertRoutes(tb TB, want ...string) {
 	tb.Helper()
 	var got []string

@@ -1,5 +1,5 @@
-// Package audiotype recognises audio containers by their first bytes: those that
-// the API documents, and others that recorders and browsers write.
+// Package audiotype recognises audio containers by their first bytes. It knows those
+// that the API documents, and others that recorders and browsers write.
 package audiotype
 
 import (
@@ -42,7 +42,8 @@ var signatures = []struct {
 	{1, "ds2", Format{"audio/x-ds2", "ds2", false}},
 }
 
-// Detect recognises a container by its first bytes; ok is false for others.
+// Detect recognises a container by its first bytes. ok is false where it recognises
+// none.
 func Detect(head []byte) (f Format, ok bool) {
 	has := func(at int, magic string) bool {
 		return len(head) >= at && bytes.HasPrefix(head[at:], []byte(magic))
@@ -71,23 +72,23 @@ func Detect(head []byte) (f Format, ok bool) {
 	return Format{}, false
 }
 
-// isFrame reports whether head starts with an MPEG audio frame header: eleven set
-// bits, then a version, layer, bit rate and sampling rate that exist, ISO/IEC 11172-3.
-// Layer I does not count: nobody records in it, and its header is the byte order mark
-// of UTF-16.
+// isFrame reports whether head starts with an MPEG audio frame header (ISO/IEC
+// 11172-3). That is eleven set bits, then a version, layer, bit rate and sampling rate
+// that exist. Layer I does not count. No recorder writes it, and its header is the byte
+// order mark of UTF-16.
 func isFrame(head []byte) bool {
 	return len(head) >= 3 && head[0] == 0xff && head[1]&0xe0 == 0xe0 &&
 		head[1]&0x18 != 0x08 && head[1]&0x06 != 0 && head[1]&0x06 != 0x06 && head[2]&0xf0 != 0xf0 && head[2]&0x0c != 0x0c
 }
 
-// isADTS reports whether head starts with the header of an AAC frame: twelve set
-// bits, the layer that is none, and one of 13 sampling rates, ISO/IEC 13818-7.
+// isADTS reports whether head starts with the header of an AAC frame (ISO/IEC 13818-7).
+// That is twelve set bits, the layer that is none, and one of 13 sampling rates.
 func isADTS(head []byte) bool {
 	return len(head) >= 3 && head[0] == 0xff && head[1]&0xf6 == 0xf0 && head[2]>>2&0x0f < 13
 }
 
-// ByName is the format that a file name's extension claims; ok is false where
-// it claims none of the documented ones.
+// ByName returns the format that the extension of a file name claims. ok is false where
+// it claims no documented format.
 func ByName(name string) (f Format, ok bool) {
 	ext := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
 	switch ext {

@@ -1,6 +1,6 @@
-// Package errbody reads what an error response says, whatever its form: the
-// API's own JSON in its several spellings, FastAPI's list of invalid fields,
-// or something else that a proxy in front of the API answered.
+// Package errbody reads what an error response says. It knows the API's own JSON in its
+// several spellings, FastAPI's list of invalid fields, and what gateways and clouds in
+// front of an API answer.
 package errbody
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
 )
 
-// A Field is one entry of FastAPI's validation errors. The input and ctx that
-// pydantic adds are left out: they repeat what was sent.
+// A Field is one entry of FastAPI's validation errors. The input and ctx that pydantic
+// adds are left out, since they repeat what was sent.
 type Field struct {
 	Path, Message, Type string
 }
@@ -57,7 +57,7 @@ func head(body []byte) string {
 	return string(body[:n])
 }
 
-// isText tells text from binary data and from UTF-16.
+// isText reports whether the body is text, and not binary data or UTF-16.
 func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
@@ -138,8 +138,8 @@ func list(raw json.RawMessage, depth int) (detail string, fields []Field) {
 	return strings.Join(messages, "; "), fields
 }
 
-// field reads one entry of a list: a text, or an object that says what is wrong with
-// what.
+// field reads one entry of a list, which is a text or an object that says what is wrong
+// with what.
 func field(entry json.RawMessage, depth int) (f Field, ok bool) {
 	f.Message, _ = value(entry, depth)
 	if entry[0] == '{' {

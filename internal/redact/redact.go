@@ -1,8 +1,7 @@
-// Package redact makes text that a server sent fit to be printed. What a server
-// says may repeat what it was sent: a patient's name, a transcript, a
-// password. No list of forbidden words catches that, so it works the other way
-// round: only words of a fixed vocabulary pass, and of numbers only small ones
-// and the ids of the call.
+// Package redact makes text that a server sent fit to be printed. What a server says
+// may repeat what it was sent, such as a patient's name, a transcript or a password. No
+// list of forbidden words catches that. So only words of a fixed vocabulary pass, small
+// numbers, and the ids of the call.
 package redact
 
 import (
@@ -69,8 +68,8 @@ func isStatusText(s string) bool {
 	return false
 }
 
-// Number returns a header's value masked, except that numbers of any size pass:
-// limits, sizes and times of day in seconds.
+// Number returns a header's value masked, except that numbers of any size pass, such as
+// limits and sizes.
 func Number(s string) string {
 	if isNumber(s) && len(s) <= 16 {
 		return s
@@ -91,9 +90,9 @@ func Path(path string) string {
 }
 
 // ID returns a request id if it looks like one and not like text. It is made of
-// hexadecimal numbers, as a UUID or a trace id is, or of one long mixture of
-// letters and digits; and letters and digits change places in it more often than
-// in a name with a date of birth.
+// hexadecimal numbers, as a UUID or a trace id is, or of one long mixture of letters
+// and digits. Letters and digits change places in it more often than in a name with a
+// date of birth.
 func ID(s string) string {
 	if s == "" {
 		return ""
@@ -119,7 +118,7 @@ func ID(s string) string {
 	return s
 }
 
-// idWords stand in request ids: those of AWS, and the prefixes of many others.
+// idWords stand in request ids, such as those of AWS.
 var idWords = map[string]bool{"Root": true, "Self": true, "Parent": true, "Sampled": true, "Lineage": true, "req": true, "request": true, "id": true}
 
 // isAirport is true of the end of a Cloudflare id, which names a data centre.
@@ -182,8 +181,8 @@ func isWord(run string) bool {
 
 func isNumber(run string) bool { return number(run) >= 0 }
 
-// isSmall is true of numbers below 1,000 as one counts: with a zero before it, a
-// number is part of a longer one.
+// isSmall reports whether a number is below 1,000. A number with a zero before it is
+// part of a longer one.
 func isSmall(run string) bool {
 	return number(run) < maxNumber && (run == "0" || run[0] != '0')
 }

@@ -2,15 +2,15 @@ package redact
 
 import "strings"
 
-// vocabulary is the English of API errors: the words that a message may need
-// to be understood and that say nothing about a person. A word is here if it
-// stands in the API's documentation, in the messages of the frameworks and
-// gateways that answer for it, or in the names of its fields and states.
+// vocabulary is the English of API errors. A message needs these words to be
+// understood, and they say nothing about a person. A word is here if it stands in the
+// API's documentation, in the messages of the frameworks and gateways that answer for
+// it, or in the names of its fields and states.
 //
-// Left out on purpose, however useful, are words that are also names, months or
-// findings when written small: may, mark, grant, will, rose, page, young, long,
-// sex, date of birth's "born", every symptom, drug and body part. Of words all in
-// capitals, in which records are often kept, only those pass that stand here so.
+// Words that are also names, months or findings when written small are left out on
+// purpose, however useful. Among them are may, mark, grant, will, rose, page, young,
+// long, sex, born, and every symptom, drug and body part. Of words all in capitals, in
+// which records are often kept, only those pass that stand here so.
 var vocabulary = func() map[string]bool {
 	words := map[string]bool{}
 	for word := range strings.FieldsSeq(text) {
