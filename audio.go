@@ -98,9 +98,9 @@ func AudioReaderAt(name string, r io.ReaderAt, size int64) Audio {
 
 // AudioReader is audio that can be read only once. The first Read comes when the call
 // has a token and a permit to send. The token is renewed first if it is about to
-// expire. Once a byte was sent the call is not repeated, and its error says so. Where
-// r has a method Len() int, as *bytes.Buffer has, the body has a Content-Length; else
-// it is sent in chunks. r is not closed.
+// expire. Once a byte was sent the call is not repeated, and its error says so. Where r
+// has a method Len() int, as *bytes.Buffer has, the body has a Content-Length. Else it
+// is sent in chunks. r is not closed.
 //
 // No Read begins after the call has returned. A Read that is still running then may
 // end later, and what it reads is dropped.

@@ -15,8 +15,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/form"
 )
 
-// An audioPart is an audio source of one call. It is inspected once: the recording
-// that was opened for that is also what the first attempt sends.
+// An audioPart is an audio source of one call. It is inspected once, and the first
+// attempt sends the recording that was opened for that.
 type audioPart struct {
 	source *audioSource
 	first  recording
@@ -54,8 +54,8 @@ func (p *audioPart) discard() {
 	}
 }
 
-// check says early what is known to be wrong without a Read: a file that is missing,
-// an empty slice, a reader that was used before.
+// check says early what is known to be wrong without a Read, such as a file that is
+// missing, an empty slice, or a reader that was used before.
 func (a Audio) check() error {
 	s := a.source.get()
 	switch {
@@ -90,7 +90,7 @@ func (a Audio) inspect(ctx context.Context, progress func()) (*audioPart, error)
 	return p, nil
 }
 
-// readHead reads as many bytes as tell the type of audio, or all that there are.
+// readHead reads the bytes that show the type of audio, or all that there are.
 func readHead(r headReader) ([]byte, error) {
 	head, err := bufio.NewReaderSize(r, audiotype.HeadSize).Peek(audiotype.HeadSize)
 	if err == io.EOF {
@@ -120,9 +120,9 @@ func (h headReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// setTypeAndName fills in type and name of the upload: those of what the first
-// bytes are, spelled as the caller spells them. It warns where these are of no
-// documented container, or of another than the name or type says.
+// setTypeAndName fills in type and name of the upload, as its first bytes show them and
+// as the caller spells them. It warns where they begin no documented container, or
+// another than the name or type says.
 func (p *audioPart) setTypeAndName(part *form.File, n int) (warning string) {
 	s := p.source
 	claim, claimed := audiotype.ByName(s.nameHint)
@@ -154,7 +154,7 @@ func (p *audioPart) setTypeAndName(part *form.File, n int) (warning string) {
 	return warning
 }
 
-// sameSubtype compares media types without their parameters and top level:
+// sameSubtype compares media types without their parameters and top level, since
 // audio/mp4 and video/mp4 are the same container.
 func sameSubtype(a, b string) bool {
 	sub := func(mime string) string {

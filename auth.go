@@ -52,8 +52,8 @@ func newPasswordSource(c *Client, credentials func(context.Context) (string, str
 	return &passwordSource{client: c, credentials: credentials}
 }
 
-// Token returns the cached token while it lives. In the last tenth of its life
-// one refresh is started in passing; the old token serves until that is done.
+// Token returns the cached token while it lives. In the last tenth of its life it also
+// starts one refresh. The old token serves until that is done.
 func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	now := time.Now()
@@ -69,8 +69,9 @@ func (s *passwordSource) Token(ctx context.Context) (Token, error) {
 	return r.wait(ctx)
 }
 
-// freshen waits for the refresh of an aging token: for requests that cannot be
-// repeated. A token that could not be renewed and still lives is good enough.
+// ensureFresh waits for the refresh of a token that is near its expiry. It is for
+// requests that cannot be repeated. A token that could not be renewed and still lives
+// is good enough.
 func (s *passwordSource) ensureFresh(ctx context.Context) error {
 	s.mu.Lock()
 	token, now := s.token, time.Now()
@@ -108,8 +109,8 @@ func (s *passwordSource) Invalidate(stale Token) {
 	}
 }
 
-// renew joins the refresh under way or starts one. It runs on a context of its
-// own, so that the caller who happened to start it may leave. s.mu is held.
+// renew joins the refresh under way or starts one. It outlives the caller who started
+// it, who may leave. s.mu is held.
 func (s *passwordSource) startRefresh(ctx context.Context) *refresh {
 	if s.refresh != nil {
 		return s.refresh
@@ -172,8 +173,8 @@ const (
 	tokenRoute    = "/auth/token"
 )
 
-// fetch makes the token call: form fields username and password, no grant_type
-// and no Authorization header.
+// fetch makes the token call. It has the form fields username and password, no
+// grant_type, and no Authorization header.
 func (s *passwordSource) fetch(ctx context.Context, number int64) (Token, error) {
 	username, password, err := s.fetchCredentials(ctx)
 	if err != nil {
@@ -209,8 +210,8 @@ func (c *Client) newTokenCall(ctx context.Context, number int64) *call {
 	return call
 }
 
-// ask calls the function for the credentials, which may hang and not look at its
-// context: the refresh must end all the same, or there would never be another.
+// fetchCredentials calls the function for the credentials. The function may hang and
+// ignore its context. The refresh must still end, or there would never be another.
 func (s *passwordSource) fetchCredentials(ctx context.Context) (username, password string, err error) {
 	type answer struct {
 		username, password string

@@ -21,8 +21,8 @@ const (
 
 const cannotReplay = "not repeated: the audio cannot be read twice"
 
-// classify reads the table of doc.go: it says what follows from an attempt, and
-// why the attempt is not repeated where that needs to be said.
+// classify is the table of doc.go. It returns what follows from an attempt, and why the
+// attempt is not repeated where that needs to be said.
 func classify(r *request, submits SubmitRetry, report *exchange.Report) (action, string) {
 	a := stop
 	switch {

@@ -40,9 +40,8 @@ func (d Delivery) String() string {
 	return "unknown"
 }
 
-// Attempt is one request of a call that was handed to the transport. Retries,
-// repeats after a 429 and the replay after a 401 are attempts of their own;
-// token calls are not.
+// Attempt is one request of a call that was handed to the transport. Retries, repeats
+// after a 429 and the replay after a 401 each are an attempt. Token calls are not.
 type Attempt struct {
 	Start      time.Time
 	Duration   time.Duration // until the answer was read, or the attempt failed
@@ -76,7 +75,7 @@ func (c *call) record(ctx context.Context, r exchange.Report, start time.Time) E
 	return e
 }
 
-// CallInfo tells how a call went.
+// CallInfo describes how a call went.
 type CallInfo struct {
 	RequestID string      // of the last answer, from X-Request-Id or a header like it
 	Header    http.Header // of the last answer
@@ -97,10 +96,10 @@ func (i CallInfo) String() string {
 	return fmt.Sprintf("CallInfo(%d attempts, request id %s)", len(i.Attempts), cmp.Or(redact.ID(i.RequestID), "none"))
 }
 
-// PossibleDuplicate reports of a submit that succeeded whether the service may
-// have taken it more than once: an attempt before the last, or one that the
-// transport repeated by itself. It is what a submission's PossibleDuplicate tells,
-// for Client.Do and observers.
+// PossibleDuplicate reports whether a submit that succeeded may have created more than
+// one job. An attempt before the last may have created one, and so may an attempt that
+// the transport repeated by itself. It is PossibleDuplicate of a submission, for
+// Client.Do and observers.
 func (i CallInfo) PossibleDuplicate() bool {
 	for n, a := range i.Attempts {
 		if a.repeated || a.maybeCreated && n < len(i.Attempts)-1 {
@@ -148,7 +147,8 @@ func (h *history) snapshot(e ending) *history {
 
 func (h *history) endsAtDeadline() bool { return h != nil && h.pastDeadline }
 
-// errorSuffix is how the text of an error ends: " (3 attempts in 1.2s, request id x; not repeated: …)".
+// errorSuffix is how the text of an error ends: " (3 attempts in 1.2s, request id x;
+// not repeated: …)".
 func (h *history) errorSuffix(requestID string) string {
 	if h == nil { // the error was made by the caller, e.g. in a test
 		h = &history{}

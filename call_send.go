@@ -63,8 +63,8 @@ func (c *call) exchange(ctx context.Context, req *http.Request, token Token, coo
 	return exchange.Send(ctx, c.client.transport, req, header, body, bounds, c.progressFunc())
 }
 
-// expectFrom is the size from which a body is announced with Expect: 100-continue
-// (RFC 9110, section 10.1.1), so that a refusal costs no upload.
+// expectFrom is the size from which a body is announced with an Expect header (RFC
+// 9110, section 10.1.1), so that a refusal costs no upload.
 const expectFrom = 1 << 20
 
 // dropExpect leaves Expect out from now on, where the last attempt had it.

@@ -139,8 +139,9 @@
 //   - No Read of the reader begins after the call has returned. A Read that still runs
 //     then may end later, and what it brings is dropped.
 //
-// A recording that cannot be recorded again deserves a disk first: store what the browser
-// sends, and submit with [AudioFile]. The example of AudioReader shows a handler.
+// A recording that cannot be recorded again deserves a disk first. Store what the
+// browser sends, and submit it with [AudioFile]. The example of AudioReader shows a
+// handler.
 //
 // # Rate limits
 //

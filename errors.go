@@ -13,13 +13,13 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/redact"
 )
 
-// APIError is any answer whose status is not 2xx, redirects included. Every
-// documented status has a type of its own that embeds it; errors.As finds both.
+// APIError is any answer whose status is not 2xx, redirects included. Every documented
+// status has its own type, which embeds APIError. errors.As finds both.
 //
-// Error and every way of printing show the method, route, status, request id,
-// number of attempts and the server's message with all words masked that could
-// be patient data. The fields Detail and Fields and the method Body have the
-// full text: it may repeat what was sent.
+// Error and every way of printing show the method, route, status, request id, number of
+// attempts and the server's message with all words masked that could be patient data.
+// The fields Detail and Fields and the method Body have the full text, which may repeat
+// what was sent.
 type APIError struct {
 	StatusCode int
 	Detail     string       `json:"-"` // the server's message: detail, details or error.message; empty without one
@@ -47,8 +47,7 @@ type FieldError struct {
 
 func (e FieldError) String() string { return redact.Text(e.Path + ": " + e.Message) }
 
-// Body returns the answer's body, of which 256 KiB are kept. It may repeat
-// patient data.
+// Body returns the first 256 KiB of the answer's body. It may repeat patient data.
 func (e *APIError) Body() []byte {
 	if e == nil {
 		return nil
@@ -126,7 +125,7 @@ func newAPIError(h *history, status int, header http.Header, body []byte, now ti
 	return e
 }
 
-// The headers in which gateways and clouds name a request; the API publishes none.
+// The headers in which gateways and clouds name a request. The API publishes none.
 var requestIDHeaders = []string{"X-Request-Id", "X-Correlation-Id", "Request-Id", "X-Amzn-Requestid", "X-Amzn-Trace-Id", "Cf-Ray"}
 
 func requestID(h http.Header) string {
@@ -141,8 +140,8 @@ func requestID(h http.Header) string {
 // Retryable reports whether the same call may succeed later. It is true after a 429,
 // after every other status for which reads are repeated (see the package
 // documentation), after a NetworkError, a CredentialsError and a deadline. It is false
-// after a cancellation. Before you repeat a submit, ask MaybeSubmitted too. If Retryable is true
-// of a WaitError, call Wait, since SubmitAndWait would submit again.
+// after a cancellation. Before you repeat a submit, ask MaybeSubmitted too. If
+// Retryable is true of a WaitError, call Wait, since SubmitAndWait would submit again.
 func Retryable(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -165,13 +164,13 @@ func Retryable(err error) bool {
 	return false
 }
 
-// MaybeSubmitted reports whether the service may hold a job although the call
-// failed: a submit was sent whole and not answered, or answered by a status or
-// body that does not say it was refused. The API has no list to look it up in: leave
-// it to a person to ask the vendor, with SupportReport, before the visit is submitted
-// again. It does not tell how many jobs there may be: with RetryDocumented, each
-// attempt that met a 500, 502 or 504 may have left one. It is true of a WaitError too,
-// whose job is known: match that first.
+// MaybeSubmitted reports whether the service may hold a job although the call failed.
+// That is so where a submit was sent whole and not answered, or answered by a status or
+// body that does not say it was refused. The API has no list to look it up in. Leave it
+// to a person to ask the vendor, with SupportReport, before the visit is submitted
+// again. There may be several jobs. With RetryDocumented, each attempt that met a 500,
+// 502 or 504 may have left one. It is true of a WaitError too, whose job is known, so
+// match WaitError first.
 func MaybeSubmitted(err error) bool {
 	for err := range errorTree(err) {
 		if wait, ok := err.(*WaitError); ok && wait != nil && wait.ID > 0 || ownHistory(err).maybeSubmitted() {
@@ -181,7 +180,7 @@ func MaybeSubmitted(err error) bool {
 	return false
 }
 
-// ownHistory is the history of the call that err itself is of, nil without one.
+// ownHistory returns the history in err itself, nil without one.
 func ownHistory(err error) (h *history) {
 	switch e := err.(type) {
 	case *APIError:

@@ -6,10 +6,10 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
-// CredentialsError is a source of credentials that failed: the function of
-// WithCredentialsFunc, such as a vault's, or a TokenSource. Nothing is wrong with the
-// request, and it was not sent. A call does not ask a failed source again; a wait does, as after
-// a network failure.
+// CredentialsError is a source of credentials that failed, either the function of
+// WithCredentialsFunc or a TokenSource. Nothing is wrong with the request, and it was
+// not sent. A call does not ask a failed source again. A wait does, as after a network
+// failure.
 type CredentialsError struct {
 	Source string // the option that set the source
 

@@ -20,7 +20,7 @@ func (e *TranscriptionFailedError) Error() string {
 	return jobText("transcription", e.Transcription.ID, "failed", string(e.Transcription.Status))
 }
 
-// TranscriptionIncompleteError is a transcription that ended in STT_INCOMPLETE:
+// TranscriptionIncompleteError is a transcription that ended in STT_INCOMPLETE. Its
 // Transcription.RawText is a part of the transcript.
 type TranscriptionIncompleteError struct {
 	Transcription *Transcription `json:"-"`
@@ -51,11 +51,11 @@ func jobText(kind string, id int64, what, status string) string {
 	return fmt.Sprintf("ambient: %s %d %s (%s)", kind, id, what, redact.Text(status))
 }
 
-// WaitError is a wait that ended before its job: the context ended, a poll was
-// refused, or polls failed for longer than WithMaxOutage allows. The job goes on,
-// unless the cause is a NotFoundError. Resume with Wait(ctx, e.ID). errors.As finds
-// the error of the last poll in it too, so match WaitError before any other: a 401 of
-// a poll says nothing of the submit.
+// WaitError is a wait that ended before its job. The context ended, a poll was refused,
+// or polls failed for longer than WithMaxOutage allows. The job goes on, unless the
+// cause is a NotFoundError. Resume with Wait(ctx, e.ID). errors.As finds the error of
+// the last poll in it too, so match WaitError before any other. A 401 of a poll says
+// nothing about the submit.
 type WaitError struct {
 	ID         int64
 	LastStatus string // in the service's words, which Error masks; empty before the first answer
@@ -65,8 +65,8 @@ type WaitError struct {
 	cause     error
 }
 
-// PossibleDuplicate is that of the submission, where SubmitAndWait or
-// CreateAndWait made it: the service may hold the visit under another id, too.
+// PossibleDuplicate is that of the submission, where SubmitAndWait or CreateAndWait
+// made it. The service may hold the visit under another id, too.
 func (e *WaitError) PossibleDuplicate() bool { return e != nil && e.duplicate }
 
 // Error is safe to log.

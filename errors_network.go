@@ -10,9 +10,9 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
-// NetworkError is a call that ended without a usable answer: no connection, a
+// NetworkError is a call that ended without a usable answer. There was no connection, a
 // reset, a timeout, an answer cut off, or a context that ended meanwhile. It is a
-// net.Error; errors.Is and errors.As find what it was caused by.
+// net.Error. errors.Is and errors.As find its cause.
 type NetworkError struct {
 	Route    string
 	Sent     Delivery // how far the last attempt got
@@ -53,13 +53,12 @@ func (e *NetworkError) Timeout() bool {
 	return ok && t.Timeout()
 }
 
-// Temporary completes net.Error; it is the same as Timeout.
+// Temporary completes net.Error. It is the same as Timeout.
 func (e *NetworkError) Temporary() bool { return e.Timeout() }
 
-// DecodeError is a 2xx answer that is not what the API documents: no JSON, a
-// missing or mistyped id, an answer about another job, or one that came before the
-// whole request was sent. After a submit MaybeSubmitted is true; Body may still tell
-// the id.
+// DecodeError is a 2xx answer that is not what the API documents: no JSON, a missing or
+// mistyped id, an answer about another job, or one that came before the whole request
+// was sent. After a submit MaybeSubmitted is true, and Body may still hold the id.
 type DecodeError struct {
 	StatusCode int
 	Route      string
@@ -87,7 +86,7 @@ func (e *DecodeError) Error() string {
 		e.history.method, e.Route, e.StatusCode, len(e.Body()), e.problem, e.history.errorSuffix(redact.ID(e.requestID)))
 }
 
-// failure is the error of the last attempt; nil if that succeeded.
+// failure is the error of the last attempt, nil if that succeeded.
 func (c *call) failure(e ending) error {
 	r := &c.last.report
 	if succeeded(r) && !r.Early && c.last.problem == "" {
@@ -109,7 +108,7 @@ func (c *call) failure(e ending) error {
 	return decodeError(h, r, c.last.problem)
 }
 
-// lastError is what the last attempt met; nil if there was no attempt.
+// lastError is what the last attempt met, nil if there was no attempt.
 func (c *call) lastError() error {
 	if len(c.history.attempts) == 0 {
 		return nil

@@ -8,10 +8,10 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
 
-// RequestError is a request, or an option of NewClient, that was refused before
-// anything was sent: also for a recording that is missing, empty or no regular file,
-// whose Field is audio_file or audio_files. Problem names the remedy. A source of
-// tokens or credentials that fails gives one too, and may be asked in mid-call.
+// RequestError is a request, or an option of NewClient, that was refused before it was
+// sent. A recording that is missing, empty or no regular file is one too, with the
+// Field audio_file or audio_files. Problem names the remedy. A source of tokens or
+// credentials that fails gives one too, and may be asked in mid-call.
 type RequestError struct {
 	Field   string // the API's field, or the option's name
 	Problem string
@@ -46,7 +46,7 @@ type AudioError struct {
 	cause   error
 }
 
-// Error is safe to log: it names no file.
+// Error is safe to log, and names no file.
 func (e *AudioError) Error() string {
 	if e == nil || e.history == nil {
 		return "ambient: no audio error"

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// EventKind says what an Event tells of.
+// EventKind says what happened.
 type EventKind string
 
 const (
@@ -27,9 +27,9 @@ const (
 	EventPossibleDuplicate EventKind = "possible_duplicate" // a submit succeeded after an attempt that may have been taken too: Number
 )
 
-// Event is one thing that happened, for metrics and logs. It prints no patient
-// data, secret, or text of the server; Err holds what its type says. Fields that
-// do not belong to its kind are zero.
+// Event is one thing that happened, for metrics and logs. It prints no patient data,
+// secret, or text of the server. Err holds what its type says. Fields that do not
+// belong to its kind are zero.
 type Event struct {
 	Kind      EventKind
 	Time      time.Time
@@ -48,9 +48,9 @@ type Event struct {
 	Err       error         // safe to print; of EventAttempt it is Attempt.Err, else one of this package's
 }
 
-// Endpoint returns the method and route with {id} for each id, such as
-// "GET /transcribe/{id}": a label for metrics. It is empty for events that belong
-// to no call.
+// Endpoint returns the method and route with {id} for each id, such as "GET
+// /transcribe/{id}". It is a label for metrics. It is empty for events that belong to
+// no call.
 func (e Event) Endpoint() string {
 	if e.Route == "" {
 		return ""
@@ -118,8 +118,8 @@ func (c *call) finish(s span, start time.Time, err error) {
 // errPanicked ends what a panic cut off, in events.
 var errPanicked = errors.New("a function of the caller panicked")
 
-// slogObserver returns an observer that logs: what a caller must look into at Warn,
-// what explains a slow call at Info, the rest at Debug.
+// slogObserver returns an observer that logs. What a caller must look into has the
+// level Warn, what explains a slow call Info, and the rest Debug.
 func slogObserver(l *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := levelOf(e)
@@ -145,8 +145,8 @@ func levelOf(e Event) slog.Level {
 	return slog.LevelDebug
 }
 
-// attrsOf lists what an event says. It is an allow-list: a field is logged
-// because it stands here.
+// attrsOf lists what an event says. It is an allow-list. A field is logged because it
+// stands here.
 func attrsOf(e Event) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 12)
 	add := func(present bool, a slog.Attr) {

@@ -40,9 +40,10 @@ func WithCredentials(username, password string) Option {
 	}
 }
 
-// WithCredentialsFunc asks f for the user name and password at every renewal of
-// the token: for vaults and for passwords that are rotated. f should end with its
-// context; one that does not is left behind, and asked anew at the next renewal.
+// WithCredentialsFunc asks f for the user name and password at every renewal of the
+// token. It is for vaults and for passwords that are rotated. f should end with its
+// context. A call of f that does not is left behind, and the next renewal calls f
+// again.
 func WithCredentialsFunc(f func(context.Context) (username, password string, err error)) Option {
 	return func(c *Client) error {
 		c.tokens = newPasswordSource(c, f)
@@ -53,8 +54,8 @@ func WithCredentialsFunc(f func(context.Context) (username, password string, err
 	}
 }
 
-// WithToken sets a bearer token. The SDK cannot renew it: when it is refused,
-// calls end with an *UnauthorizedError.
+// WithToken sets a bearer token. The SDK cannot renew it. When it is refused, calls end
+// with an *UnauthorizedError.
 func WithToken(token string) Option {
 	return func(c *Client) error {
 		c.tokens = staticToken{NewToken(token, time.Time{})}
@@ -65,9 +66,9 @@ func WithToken(token string) Option {
 	}
 }
 
-// WithTokenSource takes tokens from ts, which is asked before every attempt: to
-// keep a token and to renew it in time is its own affair. Its error ends the call,
-// with a *RequestError.
+// WithTokenSource takes tokens from ts, which is asked before every attempt. ts itself
+// must keep its token and renew it in time. Its error ends the call, with a
+// *RequestError.
 func WithTokenSource(ts TokenSource) Option {
 	return func(c *Client) error {
 		if ts == nil {
@@ -79,9 +80,9 @@ func WithTokenSource(ts TokenSource) Option {
 	}
 }
 
-// WithBaseURL sets where the API is, its path included, as in DefaultBaseURL:
-// https, or http to a loopback address. Without it AMBIENT_BASE_URL is read, else
-// it is DefaultBaseURL.
+// WithBaseURL sets where the API is, its path included, as in DefaultBaseURL. The
+// scheme is https, or http to a loopback address. Without it AMBIENT_BASE_URL is read,
+// else it is DefaultBaseURL.
 func WithBaseURL(baseURL string) Option {
 	return func(c *Client) error { return c.setBase("WithBaseURL", baseURL) }
 }
@@ -120,8 +121,8 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithHeader sets a header on every call, the token call included. The last value of
-// a key wins. Accept may be replaced; headers that the SDK needs to set are refused.
+// WithHeader sets a header on every call, the token call included. The last value of a
+// key wins. Accept may be replaced. Headers that the SDK needs to set are refused.
 func WithHeader(key, value string) Option {
 	return func(c *Client) error {
 		key = textproto.CanonicalMIMEHeaderKey(key)
@@ -164,10 +165,10 @@ func WithRetryPolicy(p RetryPolicy) Option {
 	}
 }
 
-// WithRateLimit keeps the client from sending more than perSecond requests a
-// second on average, and burst at once. Retries and polls count, token calls
-// do not. Set it where the account's limit is known: the API's answers may not
-// tell it. Of WithRateLimit and WithLimiter the last one given wins.
+// WithRateLimit keeps the client from sending more than perSecond requests a second on
+// average, and burst at once. Retries and polls count, token calls do not. Set it where
+// the account's limit is known, since the answers of the API may not report it. Of
+// WithRateLimit and WithLimiter the last one given wins.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *Client) error {
 		if !(perSecond > 0) || math.IsInf(perSecond, 0) || burst < 1 {
@@ -190,11 +191,11 @@ func WithLimiter(l Limiter) Option {
 	}
 }
 
-// WithLogger logs every Event with the context it happened in: at Warn what a person should look into (a possible
-// duplicate, an unknown status, odd audio, a failed renewal of the token), at Info
-// what makes calls slow (retries, waits for the rate limit) and new tokens, at Debug
-// attempts and polls. No patient data or secret is logged. Without it the SDK is
-// silent; given twice, it logs to both.
+// WithLogger logs every Event with the context it happened in: at Warn what a person
+// should look into (a possible duplicate, an unknown status, odd audio, a failed
+// renewal of the token), at Info what makes calls slow (retries, waits for the rate
+// limit) and new tokens, at Debug attempts and polls. No patient data or secret is
+// logged. Without it the SDK is silent. Given twice, it logs to both.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *Client) error {
 		if l == nil {
@@ -241,7 +242,7 @@ func WithTracer(start func(ctx context.Context, op Operation) (context.Context, 
 }
 
 // WithStallTimeout cuts an attempt in which bytes of a body are due, in either
-// direction, and none moved for d. The default is 60 s; 0 means never. The attempt
+// direction, and none moved for d. The default is 60 s, and 0 means never. The attempt
 // is a *NetworkError whose Timeout is true, and is repeated as such.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *Client) error {
@@ -253,10 +254,10 @@ func WithStallTimeout(d time.Duration) Option {
 	}
 }
 
-// WithResponseTimeout bounds the time from the last byte sent to the first
-// received. The default is 5 min; 0 means never. A read is then repeated; a submit
-// ends with a *NetworkError, and MaybeSubmitted is true. The longer of this and
-// WithStallTimeout bounds the wait for a connection.
+// WithResponseTimeout bounds the time from the last byte sent to the first received.
+// The default is 5 min, and 0 means never. A read is then repeated. A submit ends with
+// a *NetworkError, and MaybeSubmitted is true. The longer of this and WithStallTimeout
+// bounds the wait for a connection.
 func WithResponseTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d < 0 {

@@ -2,8 +2,8 @@ package ambient
 
 import "time"
 
-// A CallOption applies to one call. It is also a WaitOption: it then applies to
-// every call of the wait.
+// A CallOption applies to one call. It is also a WaitOption, which applies to every
+// call of the wait.
 type CallOption interface {
 	WaitOption
 	applyCall(*callOptions)
@@ -28,10 +28,10 @@ func (f callOption) applyWait(o *waitOptions) { f(&o.callOptions) }
 // withNumber gives a call the number of the one that it is part of.
 func withNumber(n int64) CallOption { return callOption(func(o *callOptions) { o.number = n }) }
 
-// WithProgress calls f with the bytes of the current attempt's body that were
-// handed to the connection, and the body's size, -1 if unknown. A repeated
-// attempt shows as a drop. f is called from the transport's goroutine and must not
-// block: the upload waits for it.
+// WithProgress calls f with the bytes of the current attempt's body that were handed to
+// the connection, and the body's size, -1 if unknown. A repeated attempt shows as a
+// drop. f is called from the transport's goroutine and must not block, since the upload
+// waits for it.
 func WithProgress(f func(sent, total int64)) CallOption {
 	return callOption(func(o *callOptions) { o.progress = f })
 }
@@ -54,10 +54,10 @@ type waitOption func(*waitOptions)
 
 func (f waitOption) applyWait(o *waitOptions) { f(o) }
 
-// WithPollInterval bounds the time between two polls of a job, unless the server asks
-// for another with Retry-After: min or more, and 15 min at most. The defaults
-// are 1 s and 60 s; zero or less keeps the default. A min above max raises max. The
-// last poll before the context's deadline comes earlier, so that it fits.
+// WithPollInterval bounds the time between two polls of a job. A Retry-After of the
+// server is followed from min up to 15 min. The defaults are 1 s and 60 s. Zero or less
+// keeps the default. A min above max raises max. The last poll before the context's
+// deadline comes earlier, so that it fits.
 func WithPollInterval(min, max time.Duration) WaitOption {
 	return waitOption(func(o *waitOptions) {
 		if min > 0 {
@@ -73,15 +73,15 @@ func WithPollInterval(min, max time.Duration) WaitOption {
 }
 
 // WithMaxOutage bounds how long the polls of a job may fail without a good one between
-// them: while the service is down, answers what is no JSON, or the source of the
-// credentials fails. The default is 15 minutes; zero is as long as the context. A wait for the
-// rate limit is no outage.
+// them. They fail while the service is down, while it answers what is no JSON, and
+// while the source of the credentials fails. The default is 15 minutes, and zero is as
+// long as the context. A wait for the rate limit is no outage.
 func WithMaxOutage(d time.Duration) WaitOption {
 	return waitOption(func(o *waitOptions) { o.maxOutage = d })
 }
 
-// WithOnPoll calls f after every poll: one call at a time, in WaitAll too, and in the
-// wait's own goroutine, which f holds up.
+// WithOnPoll calls f after every poll, one call at a time, in WaitAll too. f runs in
+// the goroutine of the wait and holds it up.
 func WithOnPoll(f func(PollEvent)) WaitOption {
 	return waitOption(func(o *waitOptions) { o.onPoll = f })
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
 )
 
-// How answers become results: fields that are known and of the expected type
-// are taken, all others kept byte for byte.
+// How answers become results. Fields that are known and of the expected type are taken.
+// All others are kept byte for byte.
 
 // errBadJSON says nothing of the data, unlike the errors of encoding/json.
 var errBadJSON = errors.New("ambient: not a JSON object of this type")
@@ -84,9 +84,9 @@ func canonical[S ~string](status S, known []S) S {
 	return status
 }
 
-// decodeTime takes a time, and null as none. Python writes one without a zone, which
-// is taken as UTC; databases write +00, a space in place of the T, or UTC behind
-// another. zoned says whether the time names its zone.
+// decodeTime takes a time, and null as none. Python writes a time without a zone, which
+// is taken as UTC. Databases write +00, a space in place of the T, or UTC behind
+// another space. zoned says whether the time names its zone.
 func decodeTime(dst *time.Time, v json.RawMessage) (ok, zoned bool) {
 	if isNull(v) {
 		return true, false

@@ -29,8 +29,8 @@ type SubmitRetry int
 
 const (
 	// RetryDocumented repeats a submit after 500, 502, 503 and 504, as the API's
-	// documentation asks for. A gateway may have lost the answer to a request
-	// that was taken; PossibleDuplicate tells when that may be so.
+	// documentation asks for. A gateway may have lost the answer to a request that
+	// created a job. PossibleDuplicate reports when that may be so.
 	RetryDocumented SubmitRetry = iota
 	// RetrySafe repeats a submit only where the service cannot have taken it: when
 	// part of the request at most was sent, or after a 408, 425 or 503, which are

@@ -29,7 +29,7 @@ func NewToken(value string, expiry time.Time) Token {
 	return Token{newSecret(tokenSecret{value: value, header: []string{"Bearer " + value}, expiry: expiry})}
 }
 
-// Value returns the secret itself; empty for a zero Token.
+// Value returns the secret itself, empty for a zero Token.
 func (t Token) Value() string {
 	if s := t.secret.get(); s != nil {
 		return s.value
@@ -37,7 +37,7 @@ func (t Token) Value() string {
 	return ""
 }
 
-// Expiry returns when the token expires; zero when unknown.
+// Expiry returns when the token expires, zero when unknown.
 func (t Token) Expiry() time.Time {
 	if s := t.secret.get(); s != nil {
 		return s.expiry
@@ -72,7 +72,7 @@ type staticToken struct{ token Token }
 func (s staticToken) Token(context.Context) (Token, error) { return s.token, nil }
 func (staticToken) Invalidate(Token)                       {}
 
-// readToken reads the answer of the token call and tells what is wrong with it.
+// readToken reads the answer of the token call, or returns what is wrong with it.
 func readToken(r response, now time.Time) (Token, string) {
 	var reply struct {
 		AccessToken string `json:"access_token"`
@@ -89,9 +89,9 @@ func readToken(r response, now time.Time) (Token, string) {
 	return NewToken(reply.AccessToken, now.Add(tokenLife(reply.AccessToken, r.header, now))), ""
 }
 
-// tokenLife is how long a new token lives: until its exp claim (RFC 7519,
-// section 4.1.4) by the server's own clock, as its Date header tells it. A
-// claim that is absent, past, or absurdly far is not believed.
+// tokenLife is how long a new token lives. That is until its exp claim (RFC 7519,
+// section 4.1.4) by the clock of the server, which its Date header shows. A claim that
+// is absent, past, or absurdly far is not believed.
 func tokenLife(jwt string, header http.Header, now time.Time) time.Duration {
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		now = date

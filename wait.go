@@ -164,8 +164,8 @@ func (w *waiter[T]) poll(k *pollState) pollResult[T] {
 	return p
 }
 
-// handlePoll decides what follows from a poll: the end of the wait, or the time of
-// the next poll.
+// handlePoll decides what follows from a poll. That is the end of the wait, or the time
+// of the next poll.
 func (w *waiter[T]) handlePoll(p pollResult[T]) (job T, err error, done bool) {
 	k := p.state
 	k.polls++
@@ -204,7 +204,7 @@ func (w *waiter[T]) handlePoll(p pollResult[T]) (job T, err error, done bool) {
 	return job, nil, false
 }
 
-// next is the time of the next poll of a job of some age: an eighth of it
+// next is the time of the next poll of a job of some age. It is an eighth of the age
 // later, 10 % more or less, within the bounds.
 func (w *waiter[T]) next(age time.Duration) time.Time {
 	d := min(max(age/ageShare, w.min), w.max)
@@ -212,9 +212,9 @@ func (w *waiter[T]) next(age time.Duration) time.Time {
 	return time.Now().Add(min(max(d, w.min), w.max))
 }
 
-// age is how old a job is. Of one that this call submitted this machine knows it. Of
-// another it is what the server's clock alone says, where it tells both times, and at
-// least as long as the wait.
+// age is how old a job is. Of one that this call submitted this machine knows it. The
+// age of another job is what the server's clock alone says, where the server sends both
+// times. It is at least the length of the wait.
 func (k *pollState) age(state jobState) time.Duration {
 	waited := time.Since(k.started)
 	if k.isNew || state.created.IsZero() {
@@ -247,8 +247,8 @@ func retryAfterError(err error) time.Duration {
 	return 0
 }
 
-// fitDeadline brings the next poll forward if the context would end before it, so
-// that one more fits. It is false when none does.
+// fitDeadline brings the next poll forward if the context would end before it, so that
+// one more fits. It returns false when no poll fits.
 func (k *pollState) fitDeadline(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -264,7 +264,7 @@ func (k *pollState) fitDeadline(ctx context.Context) bool {
 	return true
 }
 
-// noteStatus remembers the status and tells of each unknown one, once.
+// noteStatus remembers the status, and reports each unknown status once.
 func (w *waiter[T]) noteStatus(k *pollState, state jobState) {
 	if !state.known && !slices.Contains(k.unknown, state.status) {
 		k.unknown = append(k.unknown, state.status)
@@ -273,7 +273,7 @@ func (w *waiter[T]) noteStatus(k *pollState, state jobState) {
 	k.status = state.status
 }
 
-// reportPoll tells the observers and WithOnPoll.
+// reportPoll reports a poll to the observers and to WithOnPoll.
 func (w *waiter[T]) reportPoll(k *pollState, next time.Duration, err error) {
 	status := ""
 	if err == nil {

@@ -113,8 +113,8 @@ func (a *allWaiter[T]) resolve(p pollResult[T]) (job T, err error, done bool) {
 	return job, err, true
 }
 
-// yieldRest yields what is left when the context has ended: the polls in flight,
-// some of which may have brought a result, and all others unfinished.
+// yieldRest yields what is left when the context has ended. The polls in flight may
+// still bring a result. All other jobs are unfinished.
 func (a *allWaiter[T]) yieldRest(ctx context.Context, yield func(T, error) bool) {
 	for a.inFlight > 0 {
 		p := <-a.results
@@ -134,9 +134,8 @@ func (a *allWaiter[T]) yieldRest(ctx context.Context, yield func(T, error) bool)
 	}
 }
 
-// drain waits for the polls in flight, which the end of their context ends. What
-// became of them nobody asks any more, not even of a panic. The waits for the jobs
-// that are left end here.
+// drain waits for the polls in flight, which the end of their context ends. Their
+// results and panics are dropped. The waits for the jobs that are left end here.
 func (a *allWaiter[T]) drain() {
 	for ; a.inFlight > 0; a.inFlight-- {
 		p := <-a.results
