@@ -40,7 +40,7 @@ deps: ## the three dependencies, and no more than they need
 fuzz: ## each fuzz test, for FUZZTIME
 	@set -e; git grep -l '^func Fuzz' -- '*_test.go' | while read -r file; do \
 		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r fuzz; do \
-			go test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x "./$$(dirname "$$file")" || exit 1; \
+			go -C "$$(dirname "$$file")" test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x . || exit 1; \
 		done || exit 1; \
 	done
 
