@@ -50,7 +50,7 @@ type fixedToken struct{ token ambient.Token }
 func (f fixedToken) Token(context.Context) (ambient.Token, error) { return f.token, nil }
 func (fixedToken) Invalidate(ambient.Token)                       {}
 
-// maxAllocs is what one call may cost; net/http by hand has 31.
+// maxAllocs is the bound of one call. A GET with net/http alone has 31.
 const maxAllocs = 45
 
 func TestAllocationsOfAGet(t *testing.T) {

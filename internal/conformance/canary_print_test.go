@@ -169,8 +169,8 @@ func showsNoErrorAtAll(t *testing.T, err error) {
 	})
 }
 
-// Values of other types show ids, states, counts and sizes. Their JSON is in
-// full: that is what it is for.
+// Values of other types show ids, states, counts and sizes. Their JSON is in full, so
+// that a program can store them.
 func TestValuesPrintWithoutData(t *testing.T) {
 	t.Parallel()
 	secret := ambient.NewToken(canary, time.Time{})
@@ -226,7 +226,7 @@ func TestErrorsByValueShowNoData(t *testing.T) {
 	}
 }
 
-// What does not fit is told by its name and not by its content.
+// The error of a value that does not fit has the name of its field and not its content.
 func TestDecodingTellsNoData(t *testing.T) {
 	job := &ambient.Transcription{}
 	require.NoError(t, job.UnmarshalJSON([]byte(`{"id": 7, "born": "`+canary+`", "note": "`+canary+`", "age": 12345678901}`)))
@@ -288,8 +288,8 @@ func TestSecretsInOthersUnexportedFieldsUnderWrongVerbs(t *testing.T) {
 	}
 }
 
-// %w is for fmt.Errorf. Elsewhere fmt answers it with the error's fields: those
-// of a status's type are one address and numbers.
+// %w is for fmt.Errorf. Elsewhere fmt prints the fields of the error. Those of an error
+// by status are an address and numbers.
 func TestStatusErrorsUnderTheVerbW(t *testing.T) {
 	for status := range harness.StatusTypes {
 		_, err := canned(t, &loudWatch{}, reply(status, loudBodies[0])).Transcriptions.Get(t.Context(), 7)

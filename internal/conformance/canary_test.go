@@ -66,7 +66,7 @@ type formattedError struct{ text string }
 func (e formattedError) Error() string                 { return e.text }
 func (e formattedError) Format(s fmt.State, verb rune) { fmt.Fprint(s, e.text) }
 
-// embeddedError is of somebody who built on an error of ours.
+// embeddedError is an error of another package that embeds one of this SDK.
 type embeddedError struct{ *ambient.APIError }
 
 func (e embeddedError) Error() string { return canary }
@@ -84,7 +84,7 @@ var foreignErrors = []error{
 	&net.DNSError{Err: canary, Name: canary, Server: canary}, &json.UnsupportedValueError{Str: canary},
 }
 
-// A loudWatch sees all that a client tells while it works.
+// A loudWatch collects every event and log of a client.
 type loudWatch struct {
 	mu     sync.Mutex
 	text   bytes.Buffer
@@ -114,7 +114,7 @@ func (w *loudWatch) onPoll() ambient.WaitOption {
 	return ambient.WithOnPoll(func(e ambient.PollEvent) { w.polls = append(w.polls, e) })
 }
 
-// showsNothing checks the error of a call and everything told on the way.
+// showsNothing checks the error of a call and the events and logs before it.
 func (w *loudWatch) showsNothing(t *testing.T, err error) {
 	t.Helper()
 	require.Error(t, err)
@@ -301,7 +301,7 @@ type failingJSON struct{ err error }
 
 func (f failingJSON) MarshalJSON() ([]byte, error) { return nil, f.err }
 
-// oddContext has ended with an error of its own.
+// oddContext has ended with an error that is not one of package context.
 type oddContext struct {
 	context.Context
 	err error

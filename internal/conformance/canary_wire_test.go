@@ -85,8 +85,8 @@ func trusting(t *testing.T, c tls.Certificate) *x509.CertPool {
 	return pool
 }
 
-// Failures between the client and the service, told by net/http in words of
-// the other side.
+// In these failures between client and service, the error of net/http quotes the other
+// side.
 func TestNoNetworkFailureShowsData(t *testing.T) {
 	t.Parallel()
 	proxied := func(transport *http.Transport, proxy string) *http.Transport {

@@ -15,8 +15,9 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
-// TestNoSleepPastTheDeadline: what is known to end in vain ends now, and with
-// the attempt's own error, which is a context.DeadlineExceeded too.
+// TestNoSleepPastTheDeadline checks that a call ends at once if its next wait would
+// pass the deadline. It has the error of the last attempt, which is a
+// context.DeadlineExceeded too.
 func TestNoSleepPastTheDeadline(t *testing.T) {
 	unavailable := func(err error) bool {
 		_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
@@ -53,13 +54,13 @@ func TestNoSleepPastTheDeadline(t *testing.T) {
 	}
 }
 
-// hidden is a context that does not tell its deadline in advance.
+// hidden is a context that ends at a deadline and has no Deadline.
 type hidden struct{ context.Context }
 
 func (hidden) Deadline() (time.Time, bool) { return time.Time{}, false }
 
-// TestContextEndsInABackoff: the call returns at once with both what the
-// context and what the server said.
+// TestContextEndsInABackoff checks that the call returns at once, with the error of the
+// context and that of the server.
 func TestContextEndsInABackoff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -107,8 +108,7 @@ func TestContextEndsInABackoff(t *testing.T) {
 	}
 }
 
-// TestContextEndsInAnAttempt: the same for a context that ends while the
-// request is on its way.
+// TestContextEndsInAnAttempt checks a context that ends while the request is in flight.
 func TestContextEndsInAnAttempt(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		srv.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: time.Hour})
@@ -129,8 +129,8 @@ func TestContextEndsInAnAttempt(t *testing.T) {
 	})
 }
 
-// TestContextEndsInAnErrorBody: the status is known by then, so the error is
-// the status's and the context's.
+// TestContextEndsInAnErrorBody checks that the error is that of the status, which is
+// known by then, and that of the context.
 func TestContextEndsInAnErrorBody(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		srv.Fault(harness.GetRoute, 1, ambienttest.Fault{Status: 503, BodySize: ambienttest.Endless, Trickle: time.Second})
@@ -147,7 +147,7 @@ func TestContextEndsInAnErrorBody(t *testing.T) {
 	})
 }
 
-// TestEndedContextSendsNothing: not even a token call.
+// TestEndedContextSendsNothing checks that there is not even a token call.
 func TestEndedContextSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := ambienttest.StartInMemory(t)

@@ -36,9 +36,9 @@ func randomFault(r *rand.Rand) ambienttest.Fault {
 	return ambienttest.Fault{}
 }
 
-// Whatever happens on the way, a caller knows what the service may hold: a
-// success that claims no duplicate has made exactly one job, an error that
-// claims no submit has made none, and RetrySafe never makes two.
+// Whatever goes wrong, a caller knows what the service may have. A success without a
+// possible duplicate has made exactly one job. An error without MaybeSubmitted has made
+// none. RetrySafe never makes two.
 func TestNoVisitIsSubmittedUnnoticed(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(100) {
@@ -143,7 +143,8 @@ func TestARepetitionByTheTransportIsNoticed(t *testing.T) {
 	assert.True(t, ambient.MaybeSubmitted(err), "the first was taken")
 }
 
-// A request without a body is repeated by the transport too, and asks nobody.
+// The transport repeats a request without a body too, and opens nothing that this SDK
+// could count.
 func TestARepetitionWithoutABodyIsNoticed(t *testing.T) {
 	for _, submits := range []ambient.SubmitRetry{ambient.RetryDocumented, ambient.RetrySafe} {
 		leavesNothing(t)
@@ -162,7 +163,7 @@ func TestARepetitionWithoutABodyIsNoticed(t *testing.T) {
 	}
 }
 
-// Do tells of a possible duplicate as the typed methods do.
+// Do reports a possible duplicate as the typed methods do.
 func TestDoTellsOfADuplicate(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		for n, maybe := range []bool{true, false} {

@@ -128,7 +128,7 @@ func awaitPort(t *testing.T, port int, log string) {
 	t.Fatalf("nginx does not listen: %s", text)
 }
 
-// TestGateway: what a real nginx answers by itself, and resets, is understood.
+// TestGateway checks the errors of a call that a real nginx answers or resets.
 func TestGateway(t *testing.T) {
 	t.Parallel()
 	api := ambienttest.Start(t)

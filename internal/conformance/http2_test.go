@@ -27,9 +27,9 @@ const (
 	codeProtocol, codeInternal, codeRefused = 1, 2, 7
 )
 
-// rawHTTP2 is a server of bare frames, for what net/http's cannot be made to
-// do: refuse a stream, or announce that it goes away. It does not look at
-// request headers, and answers 200 with a transcription.
+// rawHTTP2 is a server of bare frames. It can refuse a stream and announce that it goes
+// away, which the server of net/http cannot. It does not look at request headers, and
+// answers 200 with a transcription.
 type rawHTTP2 struct {
 	net.Listener
 	refuse func(s *rawHTTP2, conn net.Conn, stream uint32) bool // at its begin; tells that the stream needs no answer
@@ -151,9 +151,9 @@ func startRawHTTP2(t *testing.T, refuse func(*rawHTTP2, net.Conn, uint32) bool, 
 	return s, client
 }
 
-// TestProtocolErrorBehindAWholeRequest: net/http sends the request again, which
-// the service may have taken, and of one without a body it asks nobody. With
-// RetrySafe one with a body is not; else it is noticed.
+// TestProtocolErrorBehindAWholeRequest checks a request that net/http repeats although
+// the service may have taken it. RetrySafe prevents that for a request with a body.
+// Otherwise it is a possible duplicate.
 func TestProtocolErrorBehindAWholeRequest(t *testing.T) {
 	upload := func(client *ambient.Client, info *ambient.CallInfo) error {
 		_, err := harness.SubmitOf(t.Context(), client, harness.Visit(), ambient.WithCallInfo(info))
@@ -200,9 +200,9 @@ func TestProtocolErrorBehindAWholeRequest(t *testing.T) {
 	}
 }
 
-// TestRefusedStreams: a server that refuses a stream, or goes away before it,
-// has processed nothing of it (RFC 9113, section 8.7), so net/http sends the
-// request again on its own, and the body with it: it gets the whole body anew.
+// TestRefusedStreams checks a server that refuses a stream or goes away before it. Such
+// a server has processed nothing (RFC 9113, section 8.7), so net/http repeats the
+// request by itself and must get the whole body again.
 func TestRefusedStreams(t *testing.T) {
 	for name, refuse := range map[string]func(net.Conn, uint32){
 		"REFUSED_STREAM": func(conn net.Conn, stream uint32) {
@@ -230,8 +230,8 @@ func TestRefusedStreams(t *testing.T) {
 	}
 }
 
-// TestResetStream: any other reset of a stream says nothing of what was done.
-// A body in part is sent again, a whole one is not.
+// TestResetStream checks any other reset of a stream. The service may have taken the
+// request. A body in part is sent again, a whole one is not.
 func TestResetStream(t *testing.T) {
 	reset := first(func(conn net.Conn, stream uint32) {
 		writeFrame(conn, frameReset, 0, stream, binary.BigEndian.AppendUint32(nil, codeInternal))

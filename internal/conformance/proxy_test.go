@@ -94,7 +94,7 @@ func (p *forwardProxy) through(t *testing.T, srv *ambienttest.Server) *ambient.C
 	return harness.NewClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: transport}), quick)
 }
 
-// TestThroughATunnel: a CONNECT proxy sees a host and no header of a call.
+// TestThroughATunnel checks that a CONNECT proxy sees a host and no header of a call.
 func TestThroughATunnel(t *testing.T) {
 	leavesNothing(t)
 	srv := start(t, ambienttest.NewTLSServer)
@@ -109,7 +109,7 @@ func TestThroughATunnel(t *testing.T) {
 	client.CloseIdleConnections()
 }
 
-// TestThroughAPlainProxy: absolute URLs, the body whole.
+// TestThroughAPlainProxy checks that a proxy gets absolute URLs and the whole body.
 func TestThroughAPlainProxy(t *testing.T) {
 	leavesNothing(t)
 	srv := start(t, ambienttest.NewServer)
@@ -123,7 +123,8 @@ func TestThroughAPlainProxy(t *testing.T) {
 	client.CloseIdleConnections()
 }
 
-// TestAProxyThatRefusesTheTunnel: nothing was sent, so it is tried again.
+// TestAProxyThatRefusesTheTunnel checks that the call is repeated, since nothing was
+// sent.
 func TestAProxyThatRefusesTheTunnel(t *testing.T) {
 	leavesNothing(t)
 	srv := start(t, ambienttest.NewTLSServer)

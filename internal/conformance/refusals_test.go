@@ -22,8 +22,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
-// A request that cannot be right is a RequestError that names the field and
-// what to do, and nothing of the request's content; the server sees nothing.
+// A request that cannot be valid is a RequestError. It names the field and the remedy,
+// and shows nothing of the content. The server gets no request.
 func TestBadRequests(t *testing.T) {
 	dir := t.TempDir()
 	empty := filepath.Join(dir, harness.Secret+".mp3")
@@ -144,7 +144,7 @@ func TestBadRequests(t *testing.T) {
 	srv.AssertCount(t, "POST /scribe", 0)
 }
 
-// submitElsewhere sends audio to a server of its own.
+// submitElsewhere sends audio to a new server.
 func submitElsewhere(t testing.TB, a ambient.Audio) error {
 	srv := ambienttest.StartInMemory(t)
 	_, err := harness.NewClient(t, srv).Transcriptions.Submit(t.Context(), &ambient.TranscriptionRequest{Audio: a})
@@ -164,7 +164,7 @@ func TestBadAudioHasItsCause(t *testing.T) {
 	}
 }
 
-// Nil options are skipped: callers build them with conditions.
+// Nil options are skipped, since callers build lists of options with conditions.
 func TestNilCallOptions(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := harness.NewClient(t, srv)

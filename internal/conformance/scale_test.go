@@ -23,7 +23,7 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
-// A clockwork answers polls without a server: each job is at work until its end.
+// A clockwork answers polls without a server. Each job is in progress until its end.
 type clockwork struct {
 	mu    sync.Mutex
 	began time.Time
@@ -53,7 +53,8 @@ func newClockwork(t testing.TB, ends time.Duration, opts ...ambient.Option) (*cl
 	return c, client
 }
 
-// What a wait costs, and how late it is: the bounds that the package promises.
+// The number of polls of a wait and its lag stay within the bounds that the package
+// promises.
 func TestPollsAndLag(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -163,8 +164,8 @@ func (c *crowd) count(n int) {
 	c.most = max(c.most, c.now)
 }
 
-// However many the jobs, eight requests are in flight at most, and nobody
-// starves.
+// However many jobs there are, at most eight requests are in flight, and every job is
+// polled.
 func TestWaitAllHasEightInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

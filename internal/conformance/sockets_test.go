@@ -25,7 +25,7 @@ import (
 // longVisit is a recording that no socket buffer swallows.
 var longVisit = sync.OnceValue(func() []byte { return harness.Pattern(20 << 20) })
 
-// quick repeats at once: real sockets have real time.
+// quick repeats at once, since real sockets need real time.
 var quick = ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond})
 
 // leavesNothing checks, when the test and its other cleanups are over, that no
@@ -66,9 +66,9 @@ func start(t *testing.T, server func(...ambienttest.Option) *ambienttest.Server)
 	return srv
 }
 
-// TestResetsOnRealSockets: a true RST before, in and after the request, and a
-// half-sent answer. What was not sent whole is repeated and arrives whole; what
-// was is not.
+// TestResetsOnRealSockets checks an RST before, in and after the request, and an answer
+// that breaks off. A request is repeated unless all of it was sent, and it then arrives
+// whole.
 func TestResetsOnRealSockets(t *testing.T) {
 	leavesNothing(t)
 	sizes := map[string]int{"plain HTTP/1.1": 20 << 20, "TLS HTTP/2": 6 << 20} // the latter's windows are small
@@ -113,9 +113,9 @@ func TestResetsOnRealSockets(t *testing.T) {
 	}
 }
 
-// TestManyResetsInTheMiddle: a rewound *os.File once cut uploads short, one in
-// seventeen and without a word. And a body that the transport closed under its
-// writer once looked like broken audio.
+// TestManyResetsInTheMiddle checks many retries of one file. A rewound *os.File once
+// cut one upload in seventeen short, without an error. And a body that the transport
+// closed under its writer once looked like broken audio.
 func TestManyResetsInTheMiddle(t *testing.T) {
 	leavesNothing(t)
 	const uploads = 10
@@ -145,8 +145,9 @@ func TestManyResetsInTheMiddle(t *testing.T) {
 	t.Logf("%d of %d uploads were repeated", repeated, uploads)
 }
 
-// TestASuccessRightAtTheEnd: a server that answers as soon as it has the closing
-// boundary of a chunked upload is not early, however late the last Read comes.
+// TestASuccessRightAtTheEnd checks a server that answers as soon as it has the closing
+// boundary of a chunked upload. Such an answer is not early, however late the last Read
+// comes.
 func TestASuccessRightAtTheEnd(t *testing.T) {
 	leavesNothing(t)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -170,8 +171,8 @@ func TestASuccessRightAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestEarlyRefusalOnRealSockets: with Expect: 100-continue a refusal is seen
-// each time, and no byte of the audio is sent.
+// TestEarlyRefusalOnRealSockets checks that a refusal after "Expect: 100-continue"
+// always arrives and that no byte of the audio is sent.
 func TestEarlyRefusalOnRealSockets(t *testing.T) {
 	leavesNothing(t)
 	const calls = 30
@@ -190,7 +191,7 @@ func TestEarlyRefusalOnRealSockets(t *testing.T) {
 	}
 }
 
-// TestReadsOnRealSockets: a lost connection is no error of a read.
+// TestReadsOnRealSockets checks that a read survives a lost connection.
 func TestReadsOnRealSockets(t *testing.T) {
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -233,7 +234,8 @@ func TestCancelledUploadOnRealSockets(t *testing.T) {
 	}
 }
 
-// TestNobodyListens: a refused connection is repeated, and nothing was sent.
+// TestNobodyListens checks that a call repeats a refused connection and reports that
+// nothing was sent.
 func TestNobodyListens(t *testing.T) {
 	leavesNothing(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -251,7 +253,8 @@ func TestNobodyListens(t *testing.T) {
 	assert.True(t, ambient.Retryable(err))
 }
 
-// TestUntrustedCertificate is no matter of time: one attempt and a clear error.
+// TestUntrustedCertificate checks that there is one attempt and a clear error, since
+// time changes nothing.
 func TestUntrustedCertificate(t *testing.T) {
 	leavesNothing(t)
 	srv := start(t, ambienttest.NewTLSServer)
@@ -270,7 +273,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	srv.AssertCount(t, "*", 0)
 }
 
-// TestGarbageFromTheServer: an answer that is no HTTP is a lost attempt.
+// TestGarbageFromTheServer checks that an answer which is no HTTP counts as no answer.
 func TestGarbageFromTheServer(t *testing.T) {
 	leavesNothing(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

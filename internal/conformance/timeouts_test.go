@@ -27,8 +27,8 @@ func withTrickle(f ambienttest.Fault, d time.Duration) ambienttest.Fault {
 	return f
 }
 
-// TestADeadConnectionIsCut: an attempt with bytes due and none moved ends after
-// its bound, says so, and is told apart by how far it got.
+// TestADeadConnectionIsCut checks that an attempt ends when bytes are due and none
+// moves for the bound. Its error says so and how far the request got.
 func TestADeadConnectionIsCut(t *testing.T) {
 	t.Parallel()
 	const stall, response = 60 * time.Second, 5 * time.Minute // the defaults
@@ -76,7 +76,8 @@ func TestADeadConnectionIsCut(t *testing.T) {
 	}
 }
 
-// TestAStalledErrorBodyKeepsItsStatus: what the status says is known by then.
+// TestAStalledErrorBodyKeepsItsStatus checks that the error is that of the status,
+// which is known by then.
 func TestAStalledErrorBodyKeepsItsStatus(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		srv.Fault(harness.GetRoute, 1, withTrickle(ambienttest.Answer(404), time.Hour))
@@ -89,7 +90,8 @@ func TestAStalledErrorBodyKeepsItsStatus(t *testing.T) {
 	})
 }
 
-// TestASlowConnectionIsNotDead: a byte a second, for longer than any bound.
+// TestASlowConnectionIsNotDead checks a connection that moves a byte a second for
+// longer than any bound.
 func TestASlowConnectionIsNotDead(t *testing.T) {
 	t.Parallel()
 	const size = 1000
@@ -226,7 +228,7 @@ func TestAHangingSourceDoesNotHoldTheCall(t *testing.T) {
 	}
 }
 
-// TestZeroMeansNever: both bounds can be switched off.
+// TestZeroMeansNever checks that zero switches each bound off.
 func TestZeroMeansNever(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		srv.Fault(harness.GetRoute, 1, withTrickle(harness.WithDelay(harness.SomeJob, 24*time.Hour), time.Hour))
@@ -234,8 +236,8 @@ func TestZeroMeansNever(t *testing.T) {
 	})
 }
 
-// TestWaitingForAConnectionIsNoStall: a transport that has all its connections in
-// use has no byte due.
+// TestWaitingForAConnectionIsNoStall checks a transport whose connections are all in
+// use. It has no byte due.
 func TestWaitingForAConnectionIsNoStall(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		transport := srv.Client().Transport.(*http.Transport).Clone()
@@ -251,7 +253,7 @@ func TestWaitingForAConnectionIsNoStall(t *testing.T) {
 	})
 }
 
-// TestNoConnectionInTime: but not for ever.
+// TestNoConnectionInTime checks that a call does not wait for a connection for ever.
 func TestNoConnectionInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -22,8 +22,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/conformance/harness"
 )
 
-// The traps of go-retryablehttp v0.7.8, and of net/http below it: each test is
-// one that a naive use falls into.
+// Each test is a trap of go-retryablehttp v0.7.8 or of net/http that a naive use falls
+// into.
 
 // TestBodiesAreTheSameOnEveryAttempt, and as long as their Content-Length.
 func TestBodiesAreTheSameOnEveryAttempt(t *testing.T) {
@@ -55,8 +55,8 @@ func TestBodiesAreTheSameOnEveryAttempt(t *testing.T) {
 	}
 }
 
-// slowFS opens the same content each time; the first to be read for sending
-// hangs on the way, as a network disk does.
+// slowFS opens the same content each time. The first file that is read for sending
+// hangs, as a network disk does.
 type slowFS struct {
 	content []byte
 
@@ -124,8 +124,8 @@ func TestTheWriterBeforeMayStillBeReading(t *testing.T) {
 	})
 }
 
-// TestSilence: go-retryablehttp logs to stderr unless told not to. A process of
-// its own shows that nothing at all is written.
+// TestSilence checks that nothing is written, since go-retryablehttp logs to stderr by
+// default. It uses another process.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("AMBIENT_TEST_SILENCE") == "" {
@@ -152,8 +152,8 @@ type writes struct{ b []byte }
 func (w *writes) Write(p []byte) (int, error) { w.b = append(w.b, p...); return len(p), nil }
 func (w *writes) String() string              { return string(w.b) }
 
-// TestACancelledBackoffClosesNoConnection: go-retryablehttp closes all idle
-// connections of the client it is given, which may be the whole program's.
+// TestACancelledBackoffClosesNoConnection checks that idle connections stay open.
+// go-retryablehttp closes those of its client, which may belong to the whole program.
 func TestACancelledBackoffClosesNoConnection(t *testing.T) {
 	t.Parallel()
 	const calls = 100
@@ -190,8 +190,8 @@ func TestExhaustionClosesNoConnection(t *testing.T) {
 	})
 }
 
-// TestErrorBodiesAreBounded: of an error body without an end 256 KiB are kept
-// and no time is lost.
+// TestErrorBodiesAreBounded checks that an error keeps 256 KiB of an endless body and
+// that the call ends at once.
 func TestErrorBodiesAreBounded(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		endless := ambienttest.ProxyHTML(500)
@@ -256,9 +256,9 @@ func TestHeadersAreMadeForEachAttempt(t *testing.T) {
 	})
 }
 
-// TestRedirectsAreNotFollowed: not to another host, which would get the audio
-// or the password, nor to this one, nor to a Location that net/http would
-// refuse with an error that repeats it.
+// TestRedirectsAreNotFollowed checks redirects to another host, which would get the
+// audio or the password, to this host, and to a Location that net/http would quote in
+// an error.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	elsewhere := ambienttest.Start(t)

@@ -97,8 +97,8 @@ func mark(s, boundary string) string {
 	return strings.ReplaceAll(s, boundary, "BOUNDARY")
 }
 
-// The golden file is the wire: every byte that every call puts on it. Run with
-// -update after a change that is meant, and compare with the API's pages.
+// The golden file has every byte that every call sends. Run with -update after a change
+// that is meant, and compare with the API's pages.
 func TestWireIsGolden(t *testing.T) {
 	var w wiretap
 	fake := ambienttest.StartInMemory(t)
@@ -118,8 +118,7 @@ func TestWireIsGolden(t *testing.T) {
 	assert.Equal(t, string(want), w.log.String())
 }
 
-// The same requests as the server reads them: what API.md names, and nothing
-// else.
+// The server reads from the same requests what the API documents, and nothing else.
 func TestWireIsWhatTheAPIDocuments(t *testing.T) {
 	t.Parallel()
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
