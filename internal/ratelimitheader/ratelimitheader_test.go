@@ -32,7 +32,7 @@ func epoch(t time.Time, unit time.Duration) string {
 
 const noLimit = int64(-1)
 
-// Every dialect of API.md, and what else is in use on the web.
+// Every dialect that is in use on the web.
 func TestRead(t *testing.T) {
 	type h = [2]string
 	for _, c := range []struct {
