@@ -72,7 +72,7 @@ func ExampleAudioReaderAt() {
 	// Output: audio-1.wav, audio/wav
 }
 
-// A stream is sent once: nothing repeats the call after a failure.
+// A stream is sent once. The call is not repeated after a failure.
 func ExampleAudioReader() {
 	server, client := fakeAPI()
 	defer server.Close()

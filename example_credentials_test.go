@@ -67,8 +67,7 @@ func ExampleWithToken() {
 	// Output: true
 }
 
-// cachedToken is a TokenSource: in real life, of a token that many processes
-// share through a cache.
+// cachedToken is a TokenSource. A real one would share a token between processes.
 type cachedToken struct {
 	fetch func(context.Context) (ambient.Token, error)
 
@@ -95,8 +94,8 @@ func (c *cachedToken) Invalidate(stale ambient.Token) {
 	}
 }
 
-// A TokenSource gets tokens in its own way: here by the API's token call, once
-// at first and once more when the API has revoked the first.
+// This TokenSource makes the token call itself. It makes a second one after the API has
+// revoked the first token.
 func ExampleWithTokenSource() {
 	server := ambienttest.NewServer(ambienttest.WithJobTime(0))
 	defer server.Close()

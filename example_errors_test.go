@@ -123,8 +123,8 @@ func ExampleValidationError() {
 	// Output: body.template_ids[0] field required
 }
 
-// Calls wait for the rate limit by themselves. The error comes where they may
-// not: beyond MaxLimitWait, or beyond the context's deadline.
+// Calls wait for the rate limit by themselves. The error comes if the wait would pass
+// MaxLimitWait or the context's deadline.
 func ExampleRateLimitError() {
 	server, client := fakeAPI()
 	defer server.Close()
@@ -167,7 +167,7 @@ func ExampleDecodeError_Body() {
 	// 33 bytes to look at
 }
 
-// Nothing was sent: the recording is not there.
+// The recording is missing, so nothing was sent.
 func ExampleRequestError() {
 	server, client := fakeAPI()
 	defer server.Close()
@@ -318,8 +318,8 @@ func ExampleWaitError() {
 	// A long visit.
 }
 
-// A gateway lost the answer to the first attempt, the second was taken too, and
-// then the wait was refused: one visit, two jobs, one of them known.
+// A gateway lost the answer to the first attempt, and the second was taken as well.
+// Then the wait was refused. The visit may have two jobs, and one id is known.
 func ExampleWaitError_PossibleDuplicate() {
 	server, client := fakeAPI(ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}))
 	defer server.Close()

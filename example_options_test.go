@@ -34,8 +34,8 @@ func ExampleWithBaseURL() {
 	// Output: true <nil>
 }
 
-// The HTTP client brings proxies, certificates or a test's own network; see
-// examples/proxy. Here it trusts the certificate of a test server.
+// The HTTP client has the proxy and the certificates. See examples/proxy. Here it
+// trusts the certificate of a test server.
 func ExampleWithHTTPClient() {
 	server := ambienttest.NewTLSServer()
 	defer server.Close()
@@ -146,8 +146,8 @@ func ExampleWithLimiter() {
 	// Output: paced: true
 }
 
-// Level Warn tells what somebody must look into, Info what makes calls slow,
-// Debug every request.
+// Level Warn shows what a person must see, Info what makes calls slow, and Debug every
+// request.
 func ExampleWithLogger() {
 	withoutTime := func(groups []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
@@ -170,7 +170,7 @@ func ExampleWithLogger() {
 	// Output: level=WARN msg="ambient: possible_duplicate" call=1 method=POST route=/transcribe attempt=2
 }
 
-// Events feed metrics; see examples/logging.
+// Events feed metrics. See examples/logging.
 func ExampleWithObserver() {
 	var requests, repeats atomic.Int64
 	server, client := fakeAPI(
@@ -224,7 +224,7 @@ func ExampleWithTracer() {
 	// end of call
 }
 
-// The endpoint is a label for metrics: it has no id in it.
+// The endpoint has no id, so it can be a label of a metric.
 func ExampleEvent_Endpoint() {
 	server, client := fakeAPI(ambient.WithObserver(func(_ context.Context, e ambient.Event) {
 		if e.Kind == ambient.EventAttempt {
@@ -243,7 +243,7 @@ func ExampleEvent_Endpoint() {
 	// GET /transcribe/{id} 200
 }
 
-// Of a call made with Client.Do, only its CallInfo tells of a possible duplicate.
+// For a call with Client.Do, only CallInfo reports a possible duplicate.
 func ExampleCallInfo_PossibleDuplicate() {
 	server, client := fakeAPI(ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}))
 	defer server.Close()

@@ -54,8 +54,8 @@ func ExampleScribesService_Get() {
 	// Output: COMPLETED
 }
 
-// A second microphone's recording was found: the note is written anew, under the
-// same id.
+// A new note replaces the old one, after the recording of a second microphone was
+// found. The id stays the same.
 func ExampleScribesService_RegenerateFromAudio() {
 	server, client := fakeAPI()
 	defer server.Close()
@@ -163,8 +163,8 @@ func ExampleScribeSubmission_PossibleDuplicate() {
 	// Output: true
 }
 
-// The note goes into a type of the caller's. Its fields are not published:
-// look at the Extra of a scribe of your account first.
+// Decode reads the note into a type of yours. The vendor has not published its fields.
+// Look at the Extra of a scribe of your account first.
 func ExampleScribe_Decode() {
 	server, client := fakeAPI()
 	defer server.Close()

@@ -125,8 +125,8 @@ func ExampleTranscriptionsService_SubmitAndWait() {
 	// Output: 101 Doctor: What brings you in today?
 }
 
-// A gateway lost the answer to the first attempt, the second was taken too: the
-// service may hold the visit twice.
+// A gateway lost the answer to the first attempt, and the second was taken as well. The
+// service may have the visit twice.
 func ExampleTranscriptionSubmission_PossibleDuplicate() {
 	server, client := fakeAPI(ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}))
 	defer server.Close()
@@ -144,7 +144,7 @@ func ExampleTranscriptionSubmission_PossibleDuplicate() {
 	// Output: ask the vendor for another transcription than 102
 }
 
-// A field that this SDK does not know is decoded into a type of the caller's.
+// Decode reads a field that this SDK does not know into a type of yours.
 func ExampleTranscription_Decode() {
 	server, client := fakeAPI()
 	defer server.Close()
@@ -179,7 +179,7 @@ func ExampleTranscription_Done() {
 	// STT_POLISHING false
 }
 
-// A stored job tells how it ended.
+// Err works for a stored job too.
 func ExampleTranscription_Err() {
 	stored := &ambient.Transcription{ID: 101, Status: ambient.TranscriptionIncomplete, RawText: "Doctor: What"}
 	fmt.Println(stored.Err())
