@@ -9,20 +9,21 @@ COVERED     = $(shell go list . ./internal/... | grep -v /conformance | paste -s
 COUNT       = 1
 FUZZTIME    = 10000x
 
-.PHONY: help test race cover lint deps fuzz bench quick quickstart builds check
+.PHONY: help test race cover lint deps fuzz bench quick quickstart modules builds check nightly
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## the tests of every module
+test: ## the tests of the SDK
 	go test ./...
-	@set -e; for dir in $(TESTED); do (set -x; go -C $$dir test ./...); done
 
 race: ## the same with the race detector, in any order; COUNT=3 repeats them
 	go test -race -shuffle=on ./examples/...
 	go test -race -shuffle=on -count=$(COUNT) ./ambienttest
 	go test -race -shuffle=on -count=$(COUNT) -coverprofile=coverage.out -coverpkg=$(COVERED) . ./internal/...
-	@set -e; for dir in $(TESTED); do (set -x; go -C $$dir test -race -shuffle=on ./...); done
+
+modules: ## the tests of the other modules, with the race detector, in any order
+	@set -e; for dir in $(TESTED); do (set -x; go -C $$dir test -race -shuffle=on -timeout 20m ./...); done
 
 cover: race ## the race tests, and at least 95 % of the statements in them
 	@go tool cover -func=coverage.out | awk 'END { sub("%", "", $$NF); print $$NF " % of statements"; exit $$NF + 0 < 95 }'
@@ -65,5 +66,10 @@ builds: ## cmd/ambient for six systems, and the sizes of its binaries
 
 check: ## everything that must hold before a change lands
 	$(MAKE) test lint deps
-	$(MAKE) cover COUNT=3
-	$(MAKE) builds quickstart fuzz quick
+	$(MAKE) cover COUNT=2
+	$(MAKE) quickstart fuzz quick modules
+
+nightly: ## what takes longer
+	$(MAKE) check builds
+	$(MAKE) cover COUNT=10
+	$(MAKE) fuzz FUZZTIME=10m
