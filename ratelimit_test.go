@@ -438,12 +438,15 @@ func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
 // waits. Its failure is the caller's to see, without its text.
 func TestWithLimiter(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		asked, stuck, failing := 0, false, false
+		// A limiter may still run when its call has returned.
+		var asked atomic.Int32
+		var stuck, failing atomic.Bool
 		client := harness.NewClient(t, srv, harness.Policy(ambient.RetryPolicy{MaxLimitWait: time.Minute}), ambient.WithLimiter(limiterFunc(func(ctx context.Context) error {
-			switch asked++; {
-			case failing:
+			asked.Add(1)
+			switch {
+			case failing.Load():
 				return errLease
-			case stuck:
+			case stuck.Load():
 				<-ctx.Done()
 				return ctx.Err()
 			}
@@ -451,10 +454,10 @@ func TestWithLimiter(t *testing.T) {
 		})))
 		harness.Plan(srv, limited("Retry-After", "1"), ambienttest.Answer(401))
 		id := harness.Submitted(t, client)
-		assert.Equal(t, 3, asked)
+		assert.EqualValues(t, 3, asked.Load())
 		srv.AssertCount(t, harness.SubmitRoute, 3)
 
-		stuck = true
+		stuck.Store(true)
 		start := time.Now()
 		var limit *ambient.RateLimitError
 		_, err := client.Transcriptions.Get(t.Context(), id)
@@ -467,7 +470,7 @@ func TestWithLimiter(t *testing.T) {
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 61*time.Second, time.Since(start))
 
-		failing = true
+		failing.Store(true)
 		_, err = client.Transcriptions.Get(t.Context(), id)
 		var bad *ambient.RequestError
 		require.ErrorAs(t, err, &bad)

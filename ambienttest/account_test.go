@@ -61,7 +61,7 @@ func TestTokenNotBefore(t *testing.T) {
 		want(t, "at once", c.get("/transcribe/7").status, http.StatusUnauthorized)
 		time.Sleep(500*time.Millisecond - 1)
 		want(t, "too early", c.get("/transcribe/7").status, http.StatusUnauthorized)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want(t, "old enough", c.get("/transcribe/7").status, http.StatusNotFound)
 		time.Sleep(time.Minute)
 		want(t, "expired", c.get("/transcribe/7").status, http.StatusUnauthorized)
