@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -364,4 +365,45 @@ func TestNothingRecorded(t *testing.T) {
 	p.sees("There is no visit yet.")
 	assert.Zero(t, p.leftovers())
 	assert.NotContains(t, c.log.String(), "PUT /recordings")
+}
+
+// A recording that the server refuses stays on the device, and the doctor can save it.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	c := startClinic(t, t.TempDir())
+	dir := t.TempDir()
+	b := startBrowser(t, t.TempDir(), microphone(t))
+	p := b.open(c.URL)
+	p.signIn()
+	code := p.code()
+	p.record(1)
+	p.sent(1)
+	c.broken.Store(true)
+	p.kept(3)
+	p.click("#stop")
+	p.until("!document.querySelector('#record').hidden")
+	p.sees("Cannot be sent")
+	p.click("#list button")
+	p.sees("The server refuses this recording.")
+	_, err := chromedp.CallBrowser(p.ctx, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
+		Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir,
+	})
+	require.NoError(t, err)
+	p.click("#detail-body button")
+	var saved []string
+	eventually(t, "the file", func() bool {
+		saved, err = filepath.Glob(filepath.Join(dir, code+"*"))
+		return err == nil && len(saved) == 1 && !strings.HasSuffix(saved[0], ".crdownload")
+	})
+	decodes(t, saved[0])
+	content, err := os.ReadFile(saved[0])
+	require.NoError(t, err)
+	assert.Positive(t, p.leftovers())
+
+	c.broken.Store(false)
+	p.end()
+	p = b.open(c.URL)
+	id := p.finished(code)
+	c.arrived(id)
+	assert.Equal(t, c.recording(id), content)
 }

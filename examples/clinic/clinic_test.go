@@ -144,7 +144,8 @@ func freeAddr(t *testing.T) string {
 // A front is a proxy between browser and server, as a clinic has one. It keeps the chunks that pass, and can be cut.
 type front struct {
 	*httptest.Server
-	down   atomic.Bool
+	down   atomic.Bool // no answer
+	broken atomic.Bool // every chunk is refused
 	mu     sync.Mutex
 	chunks map[string]map[int][]byte // by recording and number
 }
@@ -168,6 +169,11 @@ func startFront(t *testing.T, addr string) *front {
 			panic(http.ErrAbortHandler) // the browser sees a network that has gone
 		}
 		f.keep(r)
+		if f.broken.Load() && chunkPath.MatchString(r.URL.Path) {
+			w.WriteHeader(http.StatusConflict)
+			io.WriteString(w, `{"error": "conflict"}`)
+			return
+		}
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(f.Close)

@@ -30,10 +30,6 @@ type Notes struct {
 	Config
 	pipeline *pipeline.Pipeline
 	closed   chan struct{} // holds one signal that a recording was closed
-
-	mu     sync.Mutex // guards what follows
-	states map[string]pipeline.Status
-	read   time.Time
 }
 
 // A Result is what came of a visit.
@@ -100,8 +96,11 @@ func (n *Notes) addClosed(ctx context.Context) error {
 	}
 	var codes []string
 	for _, id := range ids {
+		if n.Store.HasResult(id) {
+			continue
+		}
 		_, err := n.Store.Ending(id)
-		if errors.Is(err, recording.ErrNotFound) || err == nil && n.Store.HasResult(id) {
+		if errors.Is(err, recording.ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -151,14 +150,8 @@ func (n *Notes) deliver(_ context.Context, r *pipeline.Result) error {
 	return n.Store.SaveResult(kept.ID, result)
 }
 
-// States returns the visits that are not done, by code. It asks the database once a second at most, however many
-// browsers look.
+// States returns the visits that are not done, by code.
 func (n *Notes) States(ctx context.Context) (map[string]pipeline.Status, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if time.Since(n.read) < time.Second {
-		return n.states, nil
-	}
 	states := map[string]pipeline.Status{}
 	for status, err := range n.pipeline.Visits(ctx, pipeline.Todo, pipeline.Sent, pipeline.Waiting, pipeline.Unknown, pipeline.Failed) {
 		if err != nil {
@@ -166,7 +159,6 @@ func (n *Notes) States(ctx context.Context) (map[string]pipeline.Status, error) 
 		}
 		states[status.Key] = status
 	}
-	n.states, n.read = states, time.Now()
 	return states, nil
 }
 

@@ -37,6 +37,7 @@ type Server struct {
 	sessions *sessions
 	limits   *limits
 	page     *page
+	list     *lists
 	metrics  *metrics
 	streams  context.Context // ends with Stop
 	Stop     context.CancelFunc
@@ -61,7 +62,10 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Config: c, sessions: sessions, limits: newLimits(c.Users, c.Rate), page: page, metrics: newMetrics(c.Registry)}
+	s := &Server{
+		Config: c, sessions: sessions, limits: newLimits(c.Users, c.Rate), page: page, metrics: newMetrics(c.Registry),
+		list: &lists{store: c.Store, notes: c.Notes, known: map[string]*visit{}},
+	}
 	s.streams, s.Stop = context.WithCancel(context.Background())
 	return s, nil
 }

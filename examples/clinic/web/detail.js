@@ -1,6 +1,7 @@
 // One visit: its state, what to do about it, its note and its transcript.
 import * as api from './api.js';
 import { $, el } from './dom.js';
+import * as local from './local.js';
 import { describe, reasons } from './states.js';
 
 let shown = ''; // what the body was made of
@@ -15,6 +16,7 @@ export async function show(visit) {
   const parts = [el('p', {}, el('span', { className: 'chip', dataset: { kind } }, words))];
   if (text) parts.push(el('p', {}, text));
   if (visit.interrupted) parts.push(el('p', {}, 'The recording was interrupted. If the visit went on, the rest has a code of its own.'));
+  if (visit.upload?.state === 'stuck') parts.push(el('p', {}, el('button', { type: 'button', onclick: () => save(visit.upload.recording) }, 'Save the audio as a file')));
   if (visit.state === 'failed') parts.push(el('p', {}, reasons[visit.reason] ?? `Reason: ${visit.reason}.`));
   if (visit.state === 'unknown') parts.push(choices(visit));
   if (visit.state === 'done') parts.push(...await result(visit.id));
@@ -70,6 +72,13 @@ function transcript(text) {
     box.append(el('p', {}, el('span', { className: 'speaker' }, speaker), speaker ? ' ' : '', rest));
   }
   return box;
+}
+
+// save gives the user what this device has of a recording: the last resort.
+async function save(recording) {
+  const link = el('a', { href: URL.createObjectURL(await local.whole(recording)), download: recording.code });
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 // choices is what a person can decide about a visit that the service may have.

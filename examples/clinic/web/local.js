@@ -82,6 +82,13 @@ export async function slice(id, n) {
   return { bytes, sha256 };
 }
 
+// whole puts the slices together. The browser keeps a Blob where it likes.
+export async function whole({ id, slices, type }) {
+  const parts = [];
+  for (let n = 0; n < slices; n++) parts.push(new Blob([(await slice(id, n)).bytes]));
+  return new Blob(parts, { type });
+}
+
 // sent frees the memory of a slice that only this tab had. What is on the device stays until remove.
 export function sent(id, n) {
   const spilled = overflow.get(`${id}/${n}`);

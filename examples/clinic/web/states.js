@@ -18,7 +18,7 @@ const ofUpload = {
   busy: ['Trying again', 'warn', 'The server did not take the last part. It is sent again in a moment.'],
   'sign-in': ['Sign in to send', 'warn', 'You are signed out. The recording is kept on this device and sent after you sign in.'],
   'other-user': ['Of another user', 'warn', 'This recording belongs to another user and is sent when that user signs in on this device.'],
-  stuck: ['Cannot be sent', 'bad', 'The server refuses this recording. It is kept on this device. Do not clear the browser\'s data, and call the people who run the server.'],
+  stuck: ['Cannot be sent', 'bad', 'The server refuses this recording. It is kept on this device. Save it as a file, do not clear the browser\'s data, and call the people who run the server.'],
 };
 
 // describe returns the words, the kind and the explanation of a visit's state.

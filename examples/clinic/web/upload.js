@@ -41,11 +41,13 @@ export class Upload {
   async run() {
     for (let pause = firstPause; ;) {
       this.#awake = false;
+      const before = this.sent;
       try {
         if (await this.#pass()) return this.#become('done');
         pause = firstPause;
         await this.#sleep();
       } catch (error) {
+        if (this.sent > before) pause = firstPause;
         this.#become(this.#stateOf(error), error.word);
         await this.#sleep(this.#waitsForPerson ? undefined : pause);
         pause = Math.min(2 * pause, longestPause);
