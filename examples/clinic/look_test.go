@@ -112,16 +112,7 @@ func look(t *testing.T, at func(p *tab, name string)) {
 	every("recording")
 	p.click("#stop")
 	p.finished(first)
-	second := p.code()
-	p.record(1)
-	p.click("#stop")
-	p.sees("Needs you")
-	p.click("#list li:first-child button")
-	p.sees("Ask the service's support whether it has the visit.")
-	every("unknown")
-	p.do(chromedp.SetValue(chromedp.CSS("#detail input"), "103"))
-	p.click("#detail form button.main")
-	p.finished(second)
+	decide(p, func() { every("unknown") })
 	third := p.code()
 	p.record(1)
 	p.click("#list li:last-child button")
@@ -133,6 +124,21 @@ func look(t *testing.T, at func(p *tab, name string)) {
 	p.signIn()
 	p.click("#stop")
 	p.finished(third)
+}
+
+// decide records a visit that needs a person, and decides that the service has it.
+func decide(p *tab, before func()) {
+	p.t.Helper()
+	code := p.code()
+	p.record(1)
+	p.click("#stop")
+	p.sees("Needs you")
+	p.click("#list li:first-child button")
+	p.sees("Ask the service's support whether it has the visit.")
+	before()
+	p.do(chromedp.SetValue(chromedp.CSS("#detail input"), "103"))
+	p.click("#detail form button.main")
+	p.finished(code)
 }
 
 // colours sets what the user prefers.

@@ -46,37 +46,43 @@ func main() {
 const grace = 15 * time.Second
 
 type settings struct {
-	addr, data string
-	https      bool
-	lifetime   time.Duration
-	rate       float64
-	templates  string
-	verbose    bool
+	addr, data, templates string
+	https, verbose        bool
+	lifetime              time.Duration
+	rate                  float64
 }
 
-func run(ctx context.Context, args []string, stderr io.Writer) error {
+func parse(args []string) settings {
 	var set settings
 	flags := flag.NewFlagSet("clinic", flag.ExitOnError)
 	flags.StringVar(&set.addr, "addr", "127.0.0.1:8080", "address to listen on")
 	flags.StringVar(&set.data, "data", "", "directory of the data; empty is a temporary one, removed at the end")
+	flags.StringVar(&set.templates, "templates", "", "ids of the templates of the note, with commas; none is a transcript alone")
 	flags.BoolVar(&set.https, "https", false, "browsers come by https, through a proxy that ends TLS")
+	flags.BoolVar(&set.verbose, "v", false, "log each request")
 	flags.DurationVar(&set.lifetime, "session", 12*time.Hour, "lifetime of a session")
 	flags.Float64Var(&set.rate, "rate", 20, "requests a second of one user that change something")
-	flags.StringVar(&set.templates, "templates", "", "ids of the templates of the note, with commas; none is a transcript alone")
-	flags.BoolVar(&set.verbose, "v", false, "log each request")
 	flags.Parse(args)
-	dir, remove, err := dataDir(set.data)
+	return set
+}
+
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	set := parse(args)
+	log := logger(stderr, set.verbose)
+	users, err := usersFrom(os.Getenv("CLINIC_USERS"), stderr)
 	if err != nil {
 		return err
 	}
-	defer remove()
-
-	log := logger(stderr, set.verbose)
 	api, err := connect(set.templates, stderr)
 	if err != nil {
 		return err
 	}
 	defer api.close()
+	dir, remove, err := dataDir(set.data)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	store, err := recording.Open(filepath.Join(dir, "store"))
 	if err != nil {
 		return err
@@ -87,10 +93,6 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	defer desk.Close()
-	users, err := usersFrom(os.Getenv("CLINIC_USERS"), stderr)
-	if err != nil {
-		return err
-	}
 	site, err := server.New(server.Config{
 		Store: store, Notes: desk, Sessions: filepath.Join(dir, "sessions"), Users: users, Page: web.Page, Sample: api.sample,
 		Secure: set.https, Lifetime: set.lifetime, Rate: set.rate, Logger: log, Registry: registry(),
@@ -113,11 +115,6 @@ func runAll(ctx context.Context, desk *notes.Notes, site *server.Server, addr st
 	err := serve(ctx, site, addr, stderr)
 	cancel()
 	return errors.Join(err, <-worked)
-}
-
-// databaseURL is DATABASE_URL, for a fleet, or a file beside the recordings.
-func databaseURL(dir string) string {
-	return cmp.Or(os.Getenv("DATABASE_URL"), "sqlite:"+filepath.Join(dir, "visits.db"))
 }
 
 // serve answers browsers until ctx ends, and then lets requests in flight come to their end.
@@ -145,6 +142,11 @@ func serve(ctx context.Context, site *server.Server, addr string, stderr io.Writ
 	within, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	return web.Shutdown(within)
+}
+
+// databaseURL is DATABASE_URL, for a fleet, or a file beside the recordings.
+func databaseURL(dir string) string {
+	return cmp.Or(os.Getenv("DATABASE_URL"), "sqlite:"+filepath.Join(dir, "visits.db"))
 }
 
 // dataDir makes the directory of the data, and says how to remove it if it is a temporary one.
