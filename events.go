@@ -70,6 +70,9 @@ func (c *Client) emit(ctx context.Context, e Event) {
 	if len(c.observers) == 0 {
 		return
 	}
+	if ctx.Err() != nil { // an exporter of logs that honours it would lose the end of the call
+		ctx = context.WithoutCancel(ctx)
+	}
 	e.Time = time.Now()
 	for _, observe := range c.observers {
 		observe(ctx, e)

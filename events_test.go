@@ -260,6 +260,25 @@ func TestEventsHaveTheContextOfTheirCall(t *testing.T) {
 	})
 }
 
+// What happens when the context of a call ends has a context that has not: a handler that
+// exports what it logs would lose the end of the call.
+func TestTheEndOfACallCanBeExported(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var kinds []ambient.EventKind
+		client := harness.NewClient(t, srv, ambient.WithToken("synthetic"), ambient.WithObserver(func(ctx context.Context, e ambient.Event) {
+			if ctx.Err() == nil {
+				kinds = append(kinds, e.Kind)
+			}
+		}))
+		srv.Fault(harness.GetRoute, 1, ambienttest.Fault{Delay: time.Hour})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := client.Transcriptions.Wait(ctx, 7)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, []ambient.EventKind{ambient.EventAttempt, ambient.EventCall, ambient.EventPoll, ambient.EventJob}, kinds)
+	})
+}
+
 // What happens in one call has one number: a submit that is repeated, a wait with all
 // its polls. Calls at the same time have different ones.
 func TestEventsOfACallHaveItsNumber(t *testing.T) {
