@@ -174,8 +174,6 @@ var (
 	errUsedReader = errors.New("this reader was sent before; give a new AudioReader to each call")
 	errChanged    = errors.New("the file changed while it was being sent")
 	errBadCount   = errors.New("a Read gave a count that cannot be")
-
-	errSourceStalled = errors.New("the source gave no byte within the stall timeout")
 )
 
 // WithContentType returns a copy of a with the media type mime, such as audio/mpeg. If

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -55,8 +54,8 @@ type request struct {
 type content struct {
 	exchange.Body // nil for none
 	contentType   string
-	parts         []form.Size // which errors and reports may show
-	discard       func()      // closes what no attempt has opened; may be nil
+	parts         []form.PartSize // which errors and reports may show
+	discard       func()          // closes what no attempt has opened; may be nil
 }
 
 // A response is an answer that was read to its end.
@@ -91,6 +90,9 @@ func (c *Client) newCall(ctx context.Context, endpoint, route string, opts []Cal
 		call.number = c.nextCall()
 	}
 	call.limit.budget = call.policy.MaxLimitWait
+	if call.options.commit != nil {
+		call.policy.Submits = RetrySafe
+	}
 	return call
 }
 
@@ -175,7 +177,7 @@ func (c *call) attemptAgain(used Token) bool {
 	case refreshToken:
 		return c.replaceToken(used)
 	case retryWithoutExpect:
-		return c.dropExpect()
+		return c.ctx.Err() == nil && c.dropExpect()
 	}
 	if c.last.report.Status == http.StatusUnauthorized && !c.request.isTokenCall {
 		c.client.tokens.Invalidate(used) // the next call must not meet the same refusal
@@ -185,7 +187,7 @@ func (c *call) attemptAgain(used Token) bool {
 
 // decode reads the answer of an attempt that succeeded.
 func (c *call) decode() {
-	if r := &c.last.report; succeeded(r) && !r.Early {
+	if r := &c.last.report; succeeded(r) && !early(r) {
 		c.last.problem = c.request.decode(response{r.Header, r.Body})
 	}
 }
@@ -252,13 +254,18 @@ func (g *guardedCall[T]) run(ctx context.Context, c *Client) {
 var errGoexit = errors.New("a function of the caller ended its goroutine")
 
 // inMemory is the content of a request whose body is in memory.
-func inMemory(contentType string, b []byte, parts ...form.Size) func() (content, error) {
+func inMemory(contentType string, b []byte, parts ...form.PartSize) func() (content, error) {
 	return func() (content, error) { return content{bytesBody(b), contentType, parts, nil}, nil }
 }
 
 // bytesBody is a request body in memory.
 type bytesBody []byte
 
-func (b bytesBody) Open() io.ReadCloser { return io.NopCloser(bytes.NewReader(b)) }
-func (b bytesBody) Len() int64          { return int64(len(b)) }
-func (b bytesBody) Once() bool          { return false }
+func (b bytesBody) Open() exchange.Reader { return bytesReader{bytes.NewReader(b)} }
+func (b bytesBody) Len() int64            { return int64(len(b)) }
+func (b bytesBody) Replayable() bool      { return true }
+
+type bytesReader struct{ *bytes.Reader }
+
+func (bytesReader) Close() error       { return nil }
+func (bytesReader) At(err error) error { return err }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
+	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
 // An action is what follows from an attempt.
@@ -26,7 +28,7 @@ const cannotReplay = "not repeated: the audio cannot be read twice"
 func classify(r *request, submits SubmitRetry, report *exchange.Report) (action, string) {
 	a := stop
 	switch {
-	case report.SourceErr != nil:
+	case report.CommitErr != nil, report.SourceErr != nil:
 	case answered(report):
 		a = classifyStatus(r, submits, report)
 	default:
@@ -81,18 +83,28 @@ func documentedRetry(status int) bool {
 }
 
 func classifyNoResponse(r *request, report *exchange.Report) action {
-	if permanent(report.Err) || errors.Is(report.Err, exchange.ErrTooLong) || mayHaveCreated(r, report) {
+	switch {
+	case permanent(report.Err), report.Err == readbody.ErrTooLong, mayHaveCreated(r, report):
 		return stop
+	case report.LostExpect:
+		return retryWithoutExpect
 	}
 	return retry
 }
 
 // answered reports whether the answer can be used. An error's status counts even
 // if its body broke off.
-func answered(r *exchange.Report) bool { return r.Status != 0 && !(r.Status/100 == 2 && r.Err != nil) }
+func answered(r *exchange.Report) bool { return r.Status != 0 && (r.Status/100 != 2 || succeeded(r)) }
 
-// succeeded reports whether the answer is a 2xx that was read to its end.
-func succeeded(r *exchange.Report) bool { return r.Status/100 == 2 && r.Err == nil }
+// succeeded reports whether the answer is a 2xx that was read to its end, or to the end
+// of its JSON where the framing breaks off behind that.
+func succeeded(r *exchange.Report) bool {
+	return r.Status/100 == 2 && (r.Err == nil || r.Err != readbody.ErrTooLong && jsonobject.IsComplete(r.Body))
+}
+
+// early reports whether an answer came before the whole request had left, as far as the
+// transport shows that.
+func early(r *exchange.Report) bool { return r.Conns > 0 && !r.FullySent }
 
 // permanent reports a failure that another attempt would meet again.
 func permanent(err error) bool {
@@ -102,7 +114,7 @@ func permanent(err error) bool {
 
 // replayable reports whether the request can be sent again.
 func replayable(r *request, report *exchange.Report) bool {
-	return !r.once || report.BytesSent == 0
+	return !r.once || !report.BodyRead
 }
 
 // mayHaveCreated reports whether the service may have created what an attempt of a
@@ -112,9 +124,9 @@ func mayHaveCreated(r *request, report *exchange.Report) bool {
 	switch {
 	case !r.submit:
 		return false
-	case report.Status/100 == 2, report.Status == http.StatusSeeOther, report.Repeated:
+	case report.Status/100 == 2, report.Status == http.StatusSeeOther, report.Replayed:
 		return true
-	case !report.Whole:
+	case !report.FullySent:
 		return false
 	}
 	switch report.Status {

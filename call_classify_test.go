@@ -20,26 +20,33 @@ var (
 
 // status is an answer to a request that was sent whole.
 func status(code int) exchange.Report {
-	return exchange.Report{Status: code, Sent: exchange.Answered, Whole: true, BytesSent: 5}
+	return exchange.Report{Status: code, FullySent: true, BodyRead: true, BytesSent: 5}
 }
 
 // lost is a request without an answer.
-func lost(sent exchange.Delivery, bytes int64) exchange.Report {
-	return exchange.Report{Sent: sent, Whole: sent == exchange.FullySent, BytesSent: bytes, Err: errors.New("reset")}
+func lost(sent Delivery, bytes int64) exchange.Report {
+	return exchange.Report{NotSent: sent == NotSent, FullySent: sent == FullySent, BodyRead: bytes > 0, BytesSent: bytes, Err: errors.New("reset")}
 }
 
 func TestClassify(t *testing.T) {
-	badCertificate := lost(exchange.NotSent, 0)
+	badCertificate := lost(NotSent, 0)
 	badCertificate.Err = &tls.CertificateVerificationError{}
-	brokenAudio := lost(exchange.PartlySent, 3)
+	brokenAudio := lost(PartlySent, 3)
 	brokenAudio.SourceErr = io.ErrUnexpectedEOF
 	cutSuccess := status(202)
 	cutSuccess.Err = io.ErrUnexpectedEOF
 	cutError := status(503)
 	cutError.Err = io.ErrUnexpectedEOF
-	early := exchange.Report{Status: 502, Sent: exchange.Answered, BytesSent: 2}
-	repeatedByTransport := lost(exchange.PartlySent, 3)
-	repeatedByTransport.Repeated = true
+	goodJSON := exchange.Report{Status: 202, Body: []byte(`{"id": 7}`), FullySent: true, Err: io.ErrUnexpectedEOF}
+	notCommitted := lost(PartlySent, 3)
+	notCommitted.CommitErr = errors.New("not now")
+	lostExpect := lost(PartlySent, 0)
+	lostExpect.LostExpect = true
+	buffered := lost(NotSent, 0)
+	buffered.BodyRead = true
+	early := exchange.Report{Status: 502, BodyRead: true, BytesSent: 2}
+	replayed := lost(PartlySent, 3)
+	replayed.Replayed = true
 
 	for _, row := range []struct {
 		name       string
@@ -65,8 +72,8 @@ func TestClassify(t *testing.T) {
 		{"read 530", read, status(530), retry, retry},
 		{"read 599", read, status(599), retry, retry},
 		{"read 600", read, status(600), stop, stop},
-		{"read, no answer", read, lost(exchange.FullySent, 0), retry, retry},
-		{"read, 200 cut off", read, exchange.Report{Status: 200, Whole: true, Err: io.ErrUnexpectedEOF}, retry, retry},
+		{"read, no answer", read, lost(FullySent, 0), retry, retry},
+		{"read, 200 cut off", read, exchange.Report{Status: 200, FullySent: true, Err: io.ErrUnexpectedEOF}, retry, retry},
 		{"read, bad certificate", read, badCertificate, stop, stop},
 		{"read, redirect", read, status(302), stop, stop},
 
@@ -88,32 +95,37 @@ func TestClassify(t *testing.T) {
 		{"submit 505", submit, status(505), stop, stop},
 		{"submit 507", submit, status(507), stop, stop},
 		{"submit 520", submit, status(520), stop, stop},
-		{"submit 524 before the whole body", submit, exchange.Report{Status: 524, Sent: exchange.Answered, BytesSent: 2}, retry, retry},
+		{"submit 524 before the whole body", submit, exchange.Report{Status: 524, BodyRead: true, BytesSent: 2}, retry, retry},
 		{"submit, 202 cut off", submit, cutSuccess, stop, stop},
-		{"submit, not sent", submit, lost(exchange.NotSent, 0), retry, retry},
-		{"submit, partly sent", submit, lost(exchange.PartlySent, 3), retry, retry},
-		{"submit, fully sent", submit, lost(exchange.FullySent, 5), stop, stop},
-		{"submit, repeated by the transport", submit, repeatedByTransport, stop, stop},
+		{"submit, not sent", submit, lost(NotSent, 0), retry, retry},
+		{"submit, partly sent", submit, lost(PartlySent, 3), retry, retry},
+		{"submit, fully sent", submit, lost(FullySent, 5), stop, stop},
+		{"submit, repeated by the transport", submit, replayed, stop, stop},
+		{"submit, 202 whose framing ends behind the JSON", submit, goodJSON, stop, stop},
+		{"submit, lost while Expect was pending", submit, lostExpect, retryWithoutExpect, retryWithoutExpect},
+		{"submit, not committed", submit, notCommitted, stop, stop},
 		{"submit, audio broke", submit, brokenAudio, stop, stop},
 
 		{"streamed 401", streamed, status(401), stop, stop},
 		{"streamed 429", streamed, status(429), stop, stop},
 		{"streamed 503", streamed, status(503), stop, stop},
 		{"streamed 503, no byte read", streamed, exchange.Report{Status: 503}, retry, retry},
-		{"streamed, not sent", streamed, lost(exchange.NotSent, 0), retry, retry},
-		{"streamed, partly sent", streamed, lost(exchange.PartlySent, 3), stop, stop},
+		{"streamed, not sent", streamed, lost(NotSent, 0), retry, retry},
+		{"streamed, not sent, but read by the transport", streamed, buffered, stop, stop},
+		{"streamed, lost while Expect was pending", streamed, lostExpect, retryWithoutExpect, retryWithoutExpect},
+		{"streamed, partly sent", streamed, lost(PartlySent, 3), stop, stop},
 
 		{"token call 401", tokenCall, status(401), stop, stop},
 		{"token call 429", tokenCall, status(429), awaitReset, awaitReset},
 		{"token call 502", tokenCall, status(502), retry, retry},
 		{"token call 521", tokenCall, status(521), retry, retry},
-		{"token call, no answer", tokenCall, lost(exchange.FullySent, 5), retry, retry},
+		{"token call, no answer", tokenCall, lost(FullySent, 5), retry, retry},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for submits, want := range map[SubmitRetry]action{RetryDocumented: row.documented, RetrySafe: row.safe} {
 				got, reason := classify(&row.request, submits, &row.report)
 				assert.Equal(t, want, got)
-				assert.Equal(t, row.request.once && got == stop && row.report.BytesSent > 0, reason == cannotReplay)
+				assert.Equal(t, row.request.once && got == stop && row.report.BodyRead, reason == cannotReplay)
 			}
 		})
 	}

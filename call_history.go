@@ -19,7 +19,7 @@ import (
 // Delivery says how far a request got.
 type Delivery int
 
-const ( // in the order of exchange.Delivery
+const (
 	NotSent    Delivery = iota // no connection was had
 	PartlySent                 // part of the request left, and its framing proves that the server has no whole one (RFC 9112, section 8)
 	FullySent                  // all of it left and no answer came: the service may have taken it
@@ -40,6 +40,18 @@ func (d Delivery) String() string {
 	return "unknown"
 }
 
+func delivery(r *exchange.Report) Delivery {
+	switch {
+	case r.Status != 0:
+		return Answered
+	case r.NotSent:
+		return NotSent
+	case r.FullySent:
+		return FullySent
+	}
+	return PartlySent
+}
+
 // Attempt is one request of a call that was handed to the transport. Retries, repeats
 // after a 429 and the replay after a 401 each are an attempt. Token calls are not.
 type Attempt struct {
@@ -53,17 +65,18 @@ type Attempt struct {
 	ConnReused bool // false where the transport does not tell
 
 	maybeCreated bool // the service may have created what the attempt asked for
-	repeated     bool // by the transport, so that it may have been taken twice
+	replayed     bool // by the transport, so that it may have been taken twice
 }
 
 // record adds an attempt to the history. ctx is the context of the attempt, and the
 // event that of its end.
 func (c *call) record(ctx context.Context, r exchange.Report, start time.Time) Event {
 	now := time.Now()
+	r.Header = keptHeader(r.Header)
 	c.last = outcome{report: r, limits: ratelimitheader.Read(r.Header, now), at: now}
 	a := Attempt{
 		Start: start, Duration: now.Sub(start), StatusCode: r.Status, Err: safeerr.Error(r.Err), Wait: c.waited,
-		BytesSent: r.BytesSent, Sent: Delivery(r.Sent), ConnReused: r.ConnReused, maybeCreated: mayHaveCreated(&c.request, &r), repeated: c.request.submit && r.Repeated,
+		BytesSent: r.BytesSent, Sent: delivery(&r), ConnReused: r.ConnReused, maybeCreated: mayHaveCreated(&c.request, &r), replayed: c.request.submit && r.Replayed,
 	}
 	c.waited = 0
 	c.history.add(a)
@@ -73,6 +86,30 @@ func (c *call) record(ctx context.Context, r exchange.Report, start time.Time) E
 	e := c.eventOf(Event{Kind: EventAttempt, Number: len(c.history.attempts), Attempt: a, RequestID: redact.ID(requestID(r.Header)), Err: a.Err})
 	c.client.emit(ctx, e)
 	return e
+}
+
+// maxHeader is the size up to which the header of an answer is kept as it is.
+const maxHeader = 16 << 10
+
+// keptHeader returns what is kept of the header of an answer: of an excessive one, no
+// more than the SDK reads.
+func keptHeader(h http.Header) http.Header {
+	size := 0
+	for name, values := range h {
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	if size <= maxHeader {
+		return h
+	}
+	kept := http.Header{}
+	for _, name := range slices.Concat(requestIDHeaders, reportedHeaders, reportedNumbers, []string{"Location"}) {
+		if v := h[name]; len(v) > 0 && len(v[0]) < maxHeader/16 {
+			kept[name] = []string{strings.Clone(v[0])}
+		}
+	}
+	return kept
 }
 
 // CallInfo describes how a call went.
@@ -102,7 +139,7 @@ func (i CallInfo) String() string {
 // Client.Do and observers.
 func (i CallInfo) PossibleDuplicate() bool {
 	for n, a := range i.Attempts {
-		if a.repeated || a.maybeCreated && n < len(i.Attempts)-1 {
+		if a.replayed || a.maybeCreated && n < len(i.Attempts)-1 {
 			return true
 		}
 	}
@@ -121,7 +158,7 @@ type requestSummary struct {
 // a snapshot.
 type history struct {
 	requestSummary
-	parts      []form.Size // of the body, once that is known
+	parts      []form.PartSize // of the body, once that is known
 	attempts   []Attempt
 	attemptBuf [1]Attempt // most calls need no more
 	ending

@@ -2,7 +2,6 @@ package ambient
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ type callSend struct {
 	content
 	prepared bool
 	expects  bool // the last attempt asked the server before it sent the body
-	noExpect bool // the server does not know Expect: 100-continue
+	noExpect bool // the server refused Expect: 100-continue, or was lost over it
 }
 
 // prepare makes the body. It comes after the permit, so that a call which sends
@@ -40,32 +39,58 @@ func (c *call) discard() {
 	}
 }
 
-// exchange puts one request on the wire. Its header is a new one for each attempt.
+// exchange puts one request on the wire.
 func (c *call) exchange(ctx context.Context, req *http.Request, token Token, cookies []string) exchange.Report {
+	body := c.send.Body
+	c.send.expects = body != nil && c.expects(body)
+	header := c.header(token, cookies)
+	o := c.client.bounds
+	o.Progress, o.Commit = c.progressFunc(), c.commitFunc()
+	o.NoReplay = o.Commit != nil || c.request.submit && c.policy.Submits == RetrySafe
+	report := exchange.Send(ctx, c.client.transport, req, header, body, o)
+	if c.send.noExpect && report.Status != 0 {
+		c.client.noExpect.Store(true)
+	}
+	return report
+}
+
+// header makes the header of one attempt. It shares nothing, since a transport may
+// change the values in place.
+func (c *call) header(token Token, cookies []string) http.Header {
 	own := *c.client.header.get()
-	header := make(http.Header, len(own)+4)
-	maps.Copy(header, own)
+	header, values := make(http.Header, len(own)+4), make([]string, 0, 12)
+	set := func(name string, v ...string) {
+		from := len(values)
+		values = append(values, v...)
+		header[name] = values[from:len(values):len(values)]
+	}
+	for name, v := range own {
+		set(name, v...)
+	}
 	if s := token.secret.get(); s != nil {
-		header["Authorization"] = s.header
+		set("Authorization", s.header...)
 	}
 	if cookies != nil {
-		header["Cookie"] = []string{strings.Join(slices.Concat(own["Cookie"], cookies), "; ")} // RFC 6265, section 5.4
+		set("Cookie", strings.Join(slices.Concat(own["Cookie"], cookies), "; ")) // RFC 6265, section 5.4
 	}
-	body := c.send.Body
-	if body != nil {
-		header["Content-Type"] = []string{c.send.contentType}
-		if c.send.expects = !c.send.noExpect && (body.Once() || body.Len() > expectFrom); c.send.expects {
-			header["Expect"] = []string{"100-continue"}
-		}
+	if c.send.Body != nil {
+		set("Content-Type", c.send.contentType)
 	}
-	bounds := c.client.bounds
-	bounds.WholeOnce = c.request.submit && c.policy.Submits == RetrySafe
-	return exchange.Send(ctx, c.client.transport, req, header, body, bounds, c.progressFunc())
+	if c.send.expects {
+		set("Expect", "100-continue")
+	}
+	return header
 }
 
 // expectFrom is the size from which a body is announced with an Expect header (RFC
 // 9110, section 10.1.1), so that a refusal costs no upload.
 const expectFrom = 1 << 20
+
+// expects reports whether the server is asked before the body is sent. A client
+// remembers a server that answered only without that.
+func (c *call) expects(body exchange.Body) bool {
+	return !c.send.noExpect && !c.client.noExpect.Load() && (!body.Replayable() || body.Len() > expectFrom)
+}
 
 // dropExpect leaves Expect out from now on, where the last attempt had it.
 func (c *call) dropExpect() bool {

@@ -30,8 +30,8 @@ var userAgent = "ambient-go/" + Version + " (" + runtime.Version() + ")"
 
 const (
 	keptErrorBody  = 256 << 10 // bytes of an error's body that are read, decoded and kept
+	keptDecodeBody = 1 << 20   // bytes of a success that is no good
 	maxSuccessBody = 64 << 20  // bytes of an answer; a three-hour transcript has 0.2 MB
-	idlePerHost    = 128       // idle connections kept; with 2, the default of net/http, a busy client reconnects all the time
 )
 
 // Client calls the Ambient AI Scribe API. It is safe for concurrent use. Share one
@@ -45,7 +45,8 @@ type Client struct {
 	http          http.Client // only Transport, Jar and Timeout are used
 	transport     http.RoundTripper
 	header        secret[http.Header] // may hold a key for a gateway
-	bounds        exchange.Bounds
+	bounds        exchange.Options    // of every exchange
+	noExpect      *atomic.Bool        // the server does not know Expect: 100-continue
 	retry         RetryPolicy
 	quota         *quota
 	limiter       Limiter
@@ -65,16 +66,17 @@ type Client struct {
 // there is one with the Field "credentials".
 func NewClient(opts ...Option) (*Client, error) {
 	c := &Client{
-		header: newSecret(http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}),
-		bounds: exchange.Bounds{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
-		retry:  RetryPolicy{}.withDefaults(),
-		quota:  newQuota(),
-		calls:  new(atomic.Int64),
+		header:   newSecret(http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}}),
+		bounds:   exchange.Options{Stall: 60 * time.Second, Response: 5 * time.Minute, ErrorBody: keptErrorBody, SuccessBody: maxSuccessBody},
+		retry:    RetryPolicy{}.withDefaults(),
+		quota:    newQuota(),
+		calls:    new(atomic.Int64),
+		noExpect: new(atomic.Bool),
 	}
 	if err := errors.Join(c.apply(opts), c.fromEnvironment()); err != nil {
 		return nil, err
 	}
-	c.bounds.Total = c.http.Timeout
+	c.bounds.Total, c.bounds.Late = c.http.Timeout, c.reportLatePanic
 	if c.transport = c.http.Transport; c.transport == nil {
 		c.transport = defaultTransport()
 	}
@@ -98,18 +100,6 @@ func (c *Client) fromEnvironment() error {
 		}
 	}
 	return errors.Join(badBase, badCredentials)
-}
-
-// defaultTransport is that of net/http, with enough idle connections for a busy
-// client.
-func defaultTransport() http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok { // the program has replaced it on purpose
-		return http.DefaultTransport
-	}
-	t = t.Clone()
-	t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*idlePerHost, idlePerHost
-	return t
 }
 
 // Authenticate fetches a token, unless the client has one that is still valid. Call it
@@ -152,7 +142,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 		if err != nil {
 			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: safeError(err)}
 		}
-		call.request.content = inMemory("application/json", b, form.Size{Name: "JSON", Bytes: int64(len(b))})
+		call.request.content = inMemory("application/json", b, form.PartSize{Name: "JSON", Bytes: int64(len(b))})
 	}
 	call.request.decode = func(r response) string {
 		if out != nil && len(bytes.TrimSpace(r.body)) > 0 && json.Unmarshal(r.body, out) != nil {

@@ -144,7 +144,7 @@ func requestID(h http.Header) string {
 // Retryable is true of a WaitError, call Wait, since SubmitAndWait would submit again.
 func Retryable(err error) bool {
 	switch {
-	case errors.Is(err, context.Canceled):
+	case isCommitError(err), errors.Is(err, context.Canceled):
 		return false
 	case errors.Is(err, context.DeadlineExceeded):
 		return true
@@ -172,6 +172,9 @@ func Retryable(err error) bool {
 // 502 or 504 may have left one. It is true of a WaitError too, whose job is known, so
 // match WaitError first.
 func MaybeSubmitted(err error) bool {
+	if isCommitError(err) {
+		return false
+	}
 	for err := range errorTree(err) {
 		if wait, ok := err.(*WaitError); ok && wait != nil && wait.ID > 0 || ownHistory(err).maybeSubmitted() {
 			return true
@@ -200,6 +203,8 @@ func ownHistory(err error) (h *history) {
 			h = e.history
 		}
 	case *interruptedError:
+		h = e.history
+	case *commitError:
 		h = e.history
 	}
 	return h

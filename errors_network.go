@@ -1,12 +1,14 @@
 package ambient
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 	"github.com/ambient-scribe/ambient-go/internal/redact"
 	"github.com/ambient-scribe/ambient-go/internal/safeerr"
 )
@@ -67,10 +69,11 @@ type DecodeError struct {
 	problem   string
 	requestID string
 	body      secret[[]byte]
+	size      int // of the body as it came
 	history   *history
 }
 
-// Body returns the answer's body in full. It may hold patient data.
+// Body returns the answer's body, of which 1 MiB is kept. It may hold patient data.
 func (e *DecodeError) Body() []byte {
 	if e == nil {
 		return nil
@@ -84,26 +87,28 @@ func (e *DecodeError) Error() string {
 		return "ambient: no decode error"
 	}
 	return fmt.Sprintf("ambient: %s %s: %d with an unusable body of %d bytes: %s%s",
-		e.history.method, e.Route, e.StatusCode, len(e.Body()), e.problem, e.history.errorSuffix(redact.ID(e.requestID)))
+		e.history.method, e.Route, e.StatusCode, e.size, e.problem, e.history.errorSuffix(redact.ID(e.requestID)))
 }
 
 // failure is the error of the last attempt, nil if that succeeded.
 func (c *call) failure(e ending) error {
 	r := &c.last.report
-	if succeeded(r) && !r.Early && c.last.problem == "" {
+	if succeeded(r) && !early(r) && c.last.problem == "" {
 		return nil
 	}
 	h := c.history.snapshot(e)
 	switch {
+	case r.CommitErr != nil:
+		return &commitError{h, r.CommitErr}
 	case r.SourceErr != nil:
 		return audioError(h, r.SourceErr)
-	case r.Status/100 == 2 && errors.Is(r.Err, exchange.ErrTooLong):
+	case r.Status/100 == 2 && r.Err == readbody.ErrTooLong:
 		return decodeError(h, r, fmt.Sprintf("longer than %d MiB", maxSuccessBody>>20))
 	case !answered(r):
 		return c.networkError(h)
 	case !succeeded(r):
 		return c.statusError(h)
-	case r.Early:
+	case early(r):
 		return decodeError(h, r, "it came before the whole request was sent")
 	}
 	return decodeError(h, r, c.last.problem)
@@ -119,7 +124,7 @@ func (c *call) lastError() error {
 
 func (c *call) networkError(h *history) error {
 	r := &c.last.report
-	err := &NetworkError{Route: h.route, Sent: Delivery(r.Sent), Attempts: h.attempts, history: h, cause: safeerr.Error(r.Err)}
+	err := &NetworkError{Route: h.route, Sent: delivery(r), Attempts: h.attempts, history: h, cause: safeerr.Error(r.Err)}
 	if c.ctx.Err() != nil && !errors.Is(r.Err, c.ctx.Err()) { // net/http gives the cause alone
 		err.cause = contextError(c.ctx)
 	}
@@ -127,7 +132,11 @@ func (c *call) networkError(h *history) error {
 }
 
 func decodeError(h *history, r *exchange.Report, problem string) error {
-	return &DecodeError{StatusCode: r.Status, Route: h.route, problem: problem, requestID: requestID(r.Header), body: newSecret(r.Body), history: h}
+	body := r.Body
+	if len(body) > keptDecodeBody {
+		body = bytes.Clone(body[:keptDecodeBody])
+	}
+	return &DecodeError{StatusCode: r.Status, Route: h.route, problem: problem, requestID: requestID(r.Header), body: newSecret(body), size: len(r.Body), history: h}
 }
 
 // An interruptedError is a call that ended before its first attempt or between two

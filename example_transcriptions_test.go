@@ -229,6 +229,32 @@ func ExampleWithProgress() {
 	// Output: rising: true to 100
 }
 
+// A program that keeps a ledger writes "sent" at the last moment. If it stops before that,
+// the service cannot have the visit.
+func ExampleWithCommit() {
+	server, client := fakeAPI()
+	defer server.Close()
+
+	ledger := map[string]string{"visit 1": "todo"}
+	_, err := client.Transcriptions.Submit(context.Background(), newVisit(),
+		ambient.WithCommit(func(context.Context) error {
+			if ledger["visit 1"] != "todo" {
+				return errors.New("another process has this visit")
+			}
+			ledger["visit 1"] = "sent"
+			return nil
+		}))
+	switch {
+	case err == nil:
+		ledger["visit 1"] = "waiting"
+	case !ambient.MaybeSubmitted(err):
+		ledger["visit 1"] = "todo"
+	}
+	fmt.Println(ledger["visit 1"])
+
+	// Output: waiting
+}
+
 // How a call went, also one that failed.
 func ExampleWithCallInfo() {
 	server, client := fakeAPI(ambient.WithRetryPolicy(ambient.RetryPolicy{BaseDelay: time.Millisecond}))

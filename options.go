@@ -110,7 +110,15 @@ func isLoopback(host string) bool {
 // changed: its Transport and Jar are used, its Timeout, if any, bounds each
 // attempt, and redirects are not followed whatever its CheckRedirect says. Start
 // a Transport of your own from a clone of http.DefaultTransport, which has
-// timeouts and HTTP/2, and raise its MaxIdleConnsPerHost of 2.
+// timeouts and HTTP/2, and raise its MaxIdleConnsPerHost of 2. Set SendPingTimeout of
+// its HTTP2 to some seconds, or calls use a connection that the network has forgotten.
+//
+// What was sent is proven with any transport that reports its connections through
+// net/http/httptrace, as http.Transport and what is built on it do. A transport that
+// retries is noticed: a second whole request makes PossibleDuplicate true, and RetrySafe
+// cuts it. Of a transport without httptrace the SDK sees the reads of the body and no
+// more. A transport that replaces http.DefaultTransport after NewClient, as a mock does,
+// is not used.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *Client) error {
 		if client == nil {
@@ -133,6 +141,8 @@ func WithHeader(key, value string) Option {
 			return invalid("WithHeader", "the value has a line break or other control character in it")
 		case key == "Authorization":
 			return invalid("WithHeader", "use WithToken or WithTokenSource for Authorization")
+		case key == "Accept-Encoding":
+			return invalid("WithHeader", "Accept-Encoding is left to the transport, which decodes what it asked for")
 		case key == "User-Agent" || key == "Content-Type" || key == "Content-Length" || key == "Host" || key == "Expect" || key == "Transfer-Encoding":
 			return invalid("WithHeader", key+" is set by the SDK (User-Agent by WithUserAgent)")
 		}

@@ -1,6 +1,9 @@
 package ambient
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // A CallOption applies to one call. It is also a WaitOption, which applies to every
 // call of the wait.
@@ -17,6 +20,7 @@ type WaitOption interface {
 type callOptions struct {
 	progress func(sent, total int64)
 	info     *CallInfo
+	commit   func(context.Context) error
 	number   int64 // of the call in events; 0 for the next
 }
 
@@ -34,6 +38,23 @@ func withNumber(n int64) CallOption { return callOption(func(o *callOptions) { o
 // waits for it.
 func WithProgress(f func(sent, total int64)) CallOption {
 	return callOption(func(o *callOptions) { o.progress = f })
+}
+
+// WithCommit calls f at the point of no return: once for each request, before its last
+// bytes leave, so that the service cannot have taken the job before f has returned.
+// An error of f cuts the request, and the call ends with an error that wraps it.
+// Nothing was submitted then. Neither Retryable nor MaybeSubmitted is true of that
+// error, and its text is not printed.
+//
+// A call with WithCommit repeats a submit as under RetrySafe, whatever the client's
+// policy. A repeated request, also the replay after a 401 or a 429, calls f again. f is
+// not called for a request that the service refuses before it has the whole of it, for
+// reads, polls and token calls. Where a transport reads a request's body more than
+// once, f is called when the first of these reads comes to its end. The time that f
+// needs is no stall. f gets the context of the call, and is left behind if it goes on
+// after that has ended.
+func WithCommit(f func(context.Context) error) CallOption {
+	return callOption(func(o *callOptions) { o.commit = f })
 }
 
 // WithCallInfo fills dst at the end of the call, also when it fails. In a wait

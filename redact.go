@@ -52,7 +52,7 @@ func isSDKError(err error) bool {
 	switch err.(type) {
 	case *APIError, *BadRequestError, *UnauthorizedError, *ForbiddenError, *NotFoundError, *ConflictError, *ValidationError,
 		*RateLimitError, *InternalServerError, *BadGatewayError, *ServiceUnavailableError, *GatewayTimeoutError,
-		*NetworkError, *DecodeError, *RequestError, *CredentialsError, *AudioError, *WaitError, *interruptedError, *contextEnd,
+		*NetworkError, *DecodeError, *RequestError, *CredentialsError, *AudioError, *WaitError, *interruptedError, *commitError, *contextEnd,
 		*TranscriptionFailedError, *TranscriptionIncompleteError, *ScribeFailedError:
 		return true
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
 )
@@ -14,7 +15,7 @@ import (
 // thing that is wrong with the request until the end.
 type upload struct {
 	call  *call
-	form  *form.Builder
+	form  *form.Form
 	field string // of the audio
 	audio []Audio
 	err   error
@@ -24,7 +25,7 @@ type upload struct {
 func (c *Client) newUpload(ctx context.Context, endpoint, route string, opts []CallOption, ids ...int64) *upload {
 	call := c.newCall(ctx, endpoint, route, opts)
 	call.request.ids = ids
-	return &upload{call: call, form: form.NewBuilder()}
+	return &upload{call: call, form: form.New()}
 }
 
 // recordings adds the audio. Nothing of it is read before the call has a token and a
@@ -56,14 +57,18 @@ func (u *upload) content() (content, error) {
 			return content{}, err
 		}
 		parts = append(parts, p)
-		file := form.File{Field: u.field, Size: p.first.size, Once: p.source.once, Open: p.Open}
+		file := form.File{Field: u.field, Size: p.first.size, OneShot: p.source.once, Open: p.Open}
+		if p.source.data != nil {
+			file.Open, file.Bytes = nil, p.source.data
+		}
 		if warning := p.setTypeAndName(&file, i+1); warning != "" {
 			u.call.emit(Event{Kind: EventAudioFormat, Note: warning})
 		}
 		u.form.File(file)
 	}
-	f := u.form.Build()
-	return content{f, f.ContentType(), f.Parts(), discard}, nil
+	f := u.form
+	f.End()
+	return content{f, f.ContentType(), f.Parts, discard}, nil
 }
 
 // inspect opens a recording and reads its first bytes. A source that gives no byte for
@@ -93,7 +98,7 @@ func (u *upload) inspect(i int, a Audio) (*audioPart, error) {
 		return nil, c.interrupted()
 	case ctx.Err() != nil:
 		r.part.discard()
-		return nil, &AudioError{Part: i, history: c.history.snapshot(ending{}), cause: errSourceStalled}
+		return nil, &AudioError{Part: i, history: c.history.snapshot(ending{}), cause: exchange.ErrSourceStalled}
 	case err != nil:
 		return nil, u.refused(i, err)
 	case r.err != nil:

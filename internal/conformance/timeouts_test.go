@@ -90,8 +90,8 @@ func TestAStalledErrorBodyKeepsItsStatus(t *testing.T) {
 	})
 }
 
-// TestASlowConnectionIsNotDead checks a connection that moves a byte a second for
-// longer than any bound.
+// TestASlowConnectionIsNotDead checks a connection that moves a byte a second for as
+// long as an answer may take.
 func TestASlowConnectionIsNotDead(t *testing.T) {
 	t.Parallel()
 	const size = 1000
@@ -119,7 +119,7 @@ func TestASlowConnectionIsNotDead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 				start := time.Now()
-				test(t, srv, harness.NewClient(t, srv, ambient.WithResponseTimeout(10*second), ambient.WithStallTimeout(5*second)))
+				test(t, srv, harness.NewClient(t, srv, ambient.WithResponseTimeout(2*size*second), ambient.WithStallTimeout(5*second)))
 				assert.GreaterOrEqual(t, time.Since(start), size*second)
 			})
 		})
@@ -218,10 +218,18 @@ func TestAHangingSourceDoesNotHoldTheCall(t *testing.T) {
 				start := time.Now()
 				source := &sleepingReader{bytes.NewReader(harness.Pattern(1 << 20)), 100 << 10}
 				_, err := harness.SubmitOf(ctx, client, ambient.AudioReader("visit.mp3", source))
-				network, ok := errors.AsType[*ambient.NetworkError](err)
-				require.True(t, ok, "%v", err)
-				assert.Equal(t, ambient.PartlySent, network.Sent)
 				assert.LessOrEqual(t, time.Since(start), min(patience, time.Minute)+5*second)
+				assert.False(t, ambient.MaybeSubmitted(err))
+				network, isNetwork := errors.AsType[*ambient.NetworkError](err)
+				broken, isBroken := errors.AsType[*ambient.AudioError](err)
+				assert.Equal(t, name == "context", isNetwork, "%v", err)
+				assert.Equal(t, name == "stall timeout", isBroken, "%v", err)
+				if isNetwork {
+					assert.Equal(t, ambient.PartlySent, network.Sent)
+				} else {
+					assert.Equal(t, 0, broken.Part)
+					assert.GreaterOrEqual(t, broken.Offset, int64(64<<10))
+				}
 				time.Sleep(24 * time.Hour) // let the source go on
 			})
 		})

@@ -1,4 +1,4 @@
-// Package exchange sends one request and says what became of it: how much of it
+// Package exchange sends one request and reports what became of it: how much of it
 // left, whether it was answered, and with what.
 package exchange
 
@@ -8,162 +8,204 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
-// Delivery says how far a request got.
-type Delivery int
-
-const (
-	NotSent    Delivery = iota // no connection was had, so no byte left
-	PartlySent                 // part of the request left; its framing proves that the server has no whole one
-	FullySent                  // the whole request was handed to the connection and no answer came
-	Answered                   // a response began
-)
-
-// A Body is a request body that can be opened, more than once unless Once.
+// A Body is a request body.
 type Body interface {
-	Open() io.ReadCloser
-	Len() int64 // -1 when unknown
-	Once() bool // it can be opened only once
+	Open() Reader
+	Len() int64       // -1 when unknown
+	Replayable() bool // it can be opened more than once
 }
 
-// Bounds bound one exchange. Zero durations mean never.
-type Bounds struct {
-	Stall    time.Duration // body bytes due in either direction and none moved
-	Response time.Duration // from the last byte sent to the first received
-	Total    time.Duration // the whole exchange
-
-	WholeOnce bool // the transport may not repeat a request that it was handed whole
-
-	ErrorBody   int // bytes kept of the body of a response that is not 2xx; the rest costs the connection
-	SuccessBody int // a longer 2xx body is ErrTooLong
+// A Reader reads a body. Its end comes with its last bytes: a body of unknown length
+// must not need another Read to show that it is complete. After Close it touches no
+// memory of the caller.
+type Reader interface {
+	io.ReadCloser
+	At(err error) error // err and the place in the body that was reached
 }
 
-// What an exchange is cut for. All are timeouts but ErrTooLong.
+// Options shape one exchange. Zero durations mean never.
+type Options struct {
+	Stall       time.Duration // body bytes are due in either direction and none moves
+	Response    time.Duration // from the last byte sent to the first received, and from that to the last
+	Total       time.Duration // the whole exchange
+	ErrorBody   int           // bytes kept of the body of a response that is not 2xx; the rest costs the connection
+	SuccessBody int           // a longer 2xx body is readbody.ErrTooLong
+
+	NoReplay bool                                    // the transport may not repeat a request that it may have sent whole
+	Progress func(sent int64)                        // gets the bytes read of a body so far; must not block
+	Commit   func(context.Context) error             // called once, before the last bytes leave; its error cuts the exchange; needs NoReplay
+	Late     func(ctx context.Context, panicked any) // gets a panic of the transport or of a body that comes after Send
+}
+
+// What an exchange is cut for.
 var (
-	ErrNoConnection error = timeout("no connection was free or made in time")
-	ErrStalled      error = timeout("connection stalled: bytes were due and none moved")
-	ErrNoResponse   error = timeout("no response within the response timeout")
-	ErrTotal        error = timeout("attempt took longer than the HTTP client's Timeout")
-	ErrTooLong            = errors.New("response body too long")
+	ErrNoConnection  error = timeout("no connection was free or made in time")
+	ErrStalled       error = timeout("connection stalled: bytes were due and none moved")
+	ErrSourceStalled error = timeout("source gave no byte within the stall timeout")
+	ErrNoResponse    error = timeout("no response within the response timeout")
+	ErrSlowResponse  error = timeout("response took longer than the response timeout")
+	ErrTotal         error = timeout("attempt took longer than the HTTP client's Timeout")
+	ErrReplay              = errors.New("transport may not repeat a request that was sent whole")
+	ErrNotCommitted        = errors.New("request was not committed")
+	errNoAnswer            = errors.New("transport gave no response and no error")
+	errGoexit              = errors.New("source ended its goroutine")
+	errOver                = errors.New("exchange is over")
 )
-
-var errNoAnswer = errors.New("transport gave no response and no error")
 
 type timeout string
 
 func (t timeout) Error() string { return string(t) }
 func (timeout) Timeout() bool   { return true }
-func (timeout) Temporary() bool { return true }
 
 // A Report is what became of one exchange.
 type Report struct {
-	Sent       Delivery
-	Whole      bool // the whole request was handed to the transport, and it had a connection
-	Repeated   bool // by the transport, after it had been handed the whole of it
-	Early      bool // the answer came before the whole body left
+	NotSent    bool // no connection was had, so no byte left
+	FullySent  bool // the server may have the whole request; else its framing proves that it has not
+	Replayed   bool // by the transport, after that
+	BodyRead   bool // the transport began to read the body, sent or not
 	BytesSent  int64
+	Conns      int // that the transport reported
 	ConnReused bool
-
-	Status int // 0 without an answer
-	Header http.Header
-	Body   []byte // up to the limit
-
-	SourceErr error // the request body's own failure
-	Err       error // what the exchange failed with; nil for a response read in full, or to the limit if not 2xx
+	LostExpect bool // the connection was lost before Expect: 100-continue had an answer, and no byte of the body left
+	Status     int  // 0 without an answer
+	Header     http.Header
+	Body       []byte // up to the limit
+	SourceErr  error  // the request body's own failure
+	CommitErr  error  // what Commit returned
+	Err        error  // what the exchange failed with; nil for a response read in full, or to the limit if not 2xx
 }
 
 // Send makes the exchange with a copy of req that has the header and body; body
-// may be nil. progress, if any, is told the bytes read from the body so far
-// each time they change.
-func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header http.Header, body Body, l Bounds, progress func(sent int64)) Report {
-	if l.Total > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeoutCause(ctx, l.Total, ErrTotal)
-		defer stop()
+// may be nil. The header belongs to the transport from then on. A panic of the
+// transport, or of anything that it calls here, is one of Send.
+func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header http.Header, body Body, o Options) Report {
+	if body == nil && o.Commit != nil {
+		if err := o.Commit(ctx); err != nil {
+			return Report{NotSent: true, CommitErr: err, Err: ErrNotCommitted}
+		}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-
-	x := &exchange{progress: progress, wholeOnce: l.WholeOnce, guard: guard{cancel: cancel, stall: l.Stall, response: l.Response}}
-	req = req.WithContext(x.trace(ctx, req, body))
-	req.Header = header
-	if body == nil {
-		x.guard.awaitResponse()
-	} else {
-		x.guard.moveBody()
-		x.attach(req, body)
+	x := &exchange{Options: o, caller: ctx, body: body, expects: header["Expect"] != nil}
+	x.ctx, x.cut = context.WithCancelCause(ctx)
+	defer x.cut(nil)
+	if o.Total > 0 {
+		defer time.AfterFunc(o.Total, func() { x.cut(ErrTotal) }).Stop()
 	}
-	defer x.guard.stop()
+	x.watchdog.Cancel = x.cut
+	defer x.watchdog.Stop()
 
-	resp, err := x.roundTrip(ctx, rt, req)
 	var r Report
-	switch {
-	case err != nil:
-	case resp == nil:
+	resp, err := x.roundTrip(rt, x.attach(req, header))
+	if resp == nil && err == nil {
 		err = errNoAnswer
-	case resp.Body == nil:
-		resp.Body = http.NoBody
 	}
 	if err == nil {
 		r.Status, r.Header = resp.StatusCode, resp.Header
-		x.answer()
-		limit := l.ErrorBody
-		if resp.StatusCode/100 == 2 {
-			limit = l.SuccessBody
-		}
-		r.Body, err = x.read(resp, limit)
+		x.watchdog.ExpectEnd(x.Stall, ErrStalled, x.Response, ErrSlowResponse)
+		x.reader = readbody.Reader{Success: x.SuccessBody, Error: x.ErrorBody, Moved: &x.watchdog}
+		r.Body, err = x.reader.All(resp)
 	}
-	x.close(&r, body)
-	r.Err = cause(ctx, err)
+	if r.Err = err; err != nil && x.ctx.Err() != nil { // the reason of a cut says more than what the transport makes of it
+		r.Err = context.Cause(x.ctx)
+	}
+	x.finish()
+	x.report(&r)
 	return r
 }
 
-// cause prefers the reason for which the exchange was cut to what the
-// transport made of it.
-func cause(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil {
-		return err
+// roundTrip returns as soon as the exchange is cut if a Read of the body hangs, for
+// which net/http would wait. That Read is left behind. Nothing of it goes out.
+func (x *exchange) roundTrip(rt http.RoundTripper, req *http.Request) (*http.Response, error) {
+	if x.body == nil {
+		resp, err := rt.RoundTrip(req)
+		x.settle(resp, nil)
+		return resp, err
 	}
-	return context.Cause(ctx)
+	var resp *http.Response
+	var err error
+	go func() {
+		defer func() { x.settle(resp, recover()) }() // also where the transport ends the goroutine
+		resp, err = rt.RoundTrip(req)
+	}()
+	select {
+	case <-x.returned:
+	case <-x.ctx.Done():
+		if x.leave() {
+			return nil, context.Cause(x.ctx)
+		}
+		<-x.returned
+	}
+	return resp, err
 }
 
-// maxEmpty reads in a row that give nothing, without an error, are a broken body.
-const maxEmpty = 100
-
-// read returns up to limit bytes of the response's body and closes it. More
-// than that is an error in a success and left unread otherwise.
-func (x *exchange) read(resp *http.Response, limit int) ([]byte, error) {
-	defer resp.Body.Close()
-	size := 512
-	if n := resp.ContentLength; n >= 0 && n < int64(limit) {
-		size = int(n) + 1 // room to see EOF without growing
+// settle ends the round trip. Only a success leaves the rest of the body needed.
+func (x *exchange) settle(resp *http.Response, panicked any) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.answered = resp != nil
+	x.over = x.over || resp == nil || resp.StatusCode/100 != 2
+	x.notePanic(panicked)
+	if x.left && resp != nil && resp.Body != nil {
+		_ = resp.Body.Close()
 	}
-	buf, empty := make([]byte, 0, size), 0
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+	if x.returned != nil {
+		close(x.returned)
+	}
+}
+
+// leave ends the exchange for its bodies and reports whether a Read hangs.
+func (x *exchange) leave() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.over = true
+	x.left = x.anyBody(func(b *countedBody) bool { return b.reading })
+	return x.left
+}
+
+// finish ends the exchange: no Read and no function of Options begins any more, no
+// memory of the caller is read, and what was opened is closed.
+func (x *exchange) finish() {
+	x.mu.Lock()
+	x.over = true
+	x.mu.Unlock()
+	x.awaitCall()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, b := range x.bodies {
+		_ = b.source.Close()
+	}
+	if x.finished = true; x.panicked != nil {
+		panic(x.panicked)
+	}
+}
+
+// awaitCall waits for a function of Options that runs. One that goes on a moment after
+// the context of the caller has ended is left behind.
+func (x *exchange) awaitCall() {
+	ended, late := x.caller.Done(), (<-chan time.Time)(nil)
+	for x.body != nil {
+		select {
+		case x.calls <- struct{}{}:
+			<-x.calls
+			return
+		case <-ended:
+			ended, late = nil, time.After(moment)
+		case <-late:
+			return
 		}
-		n, err := resp.Body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if n == 0 && err == nil {
-			empty++
-		} else {
-			empty = 0
-			x.guard.touch()
-		}
-		switch {
-		case empty >= maxEmpty:
-			return buf, io.ErrNoProgress
-		case len(buf) > limit:
-			if resp.StatusCode/100 == 2 {
-				return nil, ErrTooLong
-			}
-			return buf[:limit], nil
-		case err == io.EOF:
-			return buf, nil
-		case err != nil:
-			return buf, err
-		}
+	}
+}
+
+// notePanic keeps a panic for the goroutine of Send, where its caller can recover.
+func (x *exchange) notePanic(panicked any) {
+	switch {
+	case panicked == nil:
+	case !x.finished:
+		x.panicked = panicked
+	case x.Late != nil:
+		x.Late(x.caller, panicked)
 	}
 }

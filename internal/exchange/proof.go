@@ -4,264 +4,213 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
+	"slices"
 	"sync"
+	"time"
+
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
+	"github.com/ambient-scribe/ambient-go/internal/watchdog"
 )
 
-// An exchange holds the proof of what was sent. The proof does not trust the
-// transport: once the exchange is over, its body gives no further byte, so
-// what was not read by then never reached the server.
+// An exchange holds the proof of what was sent. It trusts no transport: it counts the
+// connections that were had, the requests that were written and the bodies that were
+// read to their end, and once it is over no body gives another byte.
 type exchange struct {
-	progress  func(sent int64)
-	guard     guard
-	hooks     httptrace.ClientTrace
-	wholeOnce bool // of Bounds
+	Options
+	caller   context.Context // of Send
+	ctx      context.Context // of the exchange
+	cut      context.CancelCauseFunc
+	watchdog watchdog.Watchdog
+	hooks    httptrace.ClientTrace
+	reader   readbody.Reader
+	expects  bool          // Expect: 100-continue
+	body     Body          // nil for a request without one
+	returned chan struct{} // closed when the round trip has returned
+	calls    chan struct{} // full while a function of Options runs
 
-	mu       sync.Mutex
-	traced   bool // the transport reports its connections
-	gotConn  bool
-	reused   bool
-	over     bool
-	body     *meter // the last one opened; nil for a request without one
-	length   int64  // of the body; -1 when unknown
-	sent     int64
-	reading  bool // a Read of the source is under way
-	answered bool // a response began; the body may still be on its way
-	complete bool // the body was read to its end, or its last byte was
-	wrote    bool // a request without a body left
-	repeated bool // the transport began again after that
-	failed   error
+	mu         sync.Mutex
+	bodies     []*countedBody        // that were opened
+	asked      bool                  // for a connection; a transport that never asks proves nothing by having none
+	dialing    bool                  // no connection came since then
+	conns      int                   // that were had
+	conn       httptrace.GotConnInfo // the last of them
+	written    int                   // requests that the transport reported as written
+	writing    bool                  // no such report came since the last connection
+	sentBefore bool                  // an earlier connection may have had the whole request
+	replayed   bool                  // the transport began again after that
+	answering  bool                  // a first byte came, perhaps of a 1xx response
+	answered   bool                  // the round trip returned a response
+	committed  bool                  // Commit was called
+	over       bool                  // no byte goes out any more
+	left       bool                  // the round trip goes on without Send
+	finished   bool                  // Send returns
+	failed     error
+	commitErr  error
+	panicked   any
 }
 
-// trace watches for the connection. A transport that never asks for one
-// through the trace proves nothing by having none.
-func (x *exchange) trace(ctx context.Context, req *http.Request, body Body) context.Context {
+// attach returns a copy of req that has the header, the body and the hooks.
+func (x *exchange) attach(req *http.Request, header http.Header) *http.Request {
 	x.hooks = httptrace.ClientTrace{GetConn: x.onGetConn, GotConn: x.onGotConn, GotFirstResponseByte: x.onFirstByte}
-	if body == nil && req.Method != http.MethodGet { // to repeat a GET creates nothing
-		x.hooks.WroteRequest = x.onWroteRequest
+	if x.body != nil || x.NoReplay {
+		x.hooks.WroteRequest, x.hooks.Got1xxResponse = x.onWroteRequest, x.on1xx
 	}
-	return httptrace.WithClientTrace(ctx, &x.hooks)
+	if x.NoReplay {
+		x.hooks.WroteHeaderField = x.onHeaderField
+	}
+	req = req.WithContext(httptrace.WithClientTrace(x.ctx, &x.hooks))
+	req.Header = header
+	if x.body != nil {
+		x.returned, x.calls = make(chan struct{}), make(chan struct{}, 1)
+		req.Body, req.ContentLength = x.open(), x.body.Len()
+		if x.body.Replayable() { // to send the request again, or to read a copy to sign or log it
+			req.GetBody = func() (io.ReadCloser, error) { return x.open(), nil }
+		}
+	}
+	x.watch()
+	return req
 }
 
-// onGetConn begins the wait for a connection, in which no byte is due: a transport
-// may have all that it is allowed in use.
+func (x *exchange) open() io.ReadCloser {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	b := &countedBody{exchange: x, source: x.body.Open()}
+	x.bodies = append(x.bodies, b)
+	return b
+}
+
 func (x *exchange) onGetConn(string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.traced = true
-	x.guard.awaitConn()
+	x.asked, x.dialing = true, true
+	x.beginAgain()
+	x.watch()
 }
 
 func (x *exchange) onGotConn(info httptrace.GotConnInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.gotConn, x.reused = true, info.Reused
-	if x.body != nil {
-		x.guard.moveBody()
-		return
-	}
-	x.guard.awaitResponse()
-	if x.wrote { // without a body, the transport asks nobody before it begins again
-		x.repeated = true
-		if x.wholeOnce {
-			x.guard.cancel(errWhole)
-		}
+	x.beginAgain()
+	x.replayed = x.replayed || x.sentBefore
+	x.conns++
+	x.conn = info
+	x.dialing, x.writing, x.answering = false, true, false
+	x.watch()
+}
+
+// beginAgain looks at what was sent when the transport wants another connection, which
+// is the last moment to stop it.
+func (x *exchange) beginAgain() {
+	x.sentBefore = x.sentBefore || x.conns > 0 && x.sentWhole()
+	if x.sentBefore && x.NoReplay {
+		x.cut(ErrReplay)
 	}
 }
 
+// onHeaderField stops a replay that has a connection. Before net/http writes the
+// header of an HTTP/2 request it looks at the context, but of an HTTP/1.1 request
+// after that. It does not use this connection again.
+func (x *exchange) onHeaderField(string, []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.sentBefore && x.conn.Conn != nil {
+		_ = x.conn.Conn.SetWriteDeadline(time.Unix(1, 0))
+	}
+}
+
+// onWroteRequest waits where a connection broke: the server may have answered before it
+// closed the connection, and net/http drops that answer if it hears of the loss first.
 func (x *exchange) onWroteRequest(info httptrace.WroteRequestInfo) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.wrote = x.wrote || info.Err == nil
-}
-
-// onFirstByte ends the wait for an answer, if there is one: what comes while the
-// body is still due, a 100 Continue for one, does not make the body less due.
-func (x *exchange) onFirstByte() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.body == nil || x.complete {
-		x.guard.firstByte()
+	if _, broken := errors.AsType[*net.OpError](info.Err); broken && x.body != nil {
+		x.awaitReturn()
 	}
-}
-
-// answer starts the wait for the response's body.
-func (x *exchange) answer() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.answered = true
-	x.guard.moveBody()
-}
-
-// attach gives the request its body. GetBody lets the transport repeat a
-// request by itself: after a stale connection or a refused HTTP/2 stream nothing
-// was processed, but net/http does so after an HTTP/2 PROTOCOL_ERROR too, and with
-// an Idempotency-Key header after any loss of a connection. Where the body was
-// complete by then, the report says so, or WholeOnce forbids it.
-func (x *exchange) attach(req *http.Request, body Body) {
-	x.length = body.Len()
-	req.ContentLength = x.length
-	req.Body = x.open(body)
-	if body.Once() {
-		return
+	if x.writing = false; info.Err == nil {
+		x.written++
 	}
-	req.GetBody = func() (io.ReadCloser, error) {
-		if x.wholeOnce && x.isComplete() {
-			return nil, errWhole
-		}
-		return x.open(body), nil
+	x.watch()
+}
+
+func (x *exchange) onFirstByte()                          { x.setAnswering(true) }
+func (x *exchange) on1xx(int, textproto.MIMEHeader) error { x.setAnswering(false); return nil }
+
+func (x *exchange) setAnswering(answering bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.answering = answering
+	x.watch()
+}
+
+// watch sets what must happen next. A wait for a connection may be one for a
+// connection that is in use, so the longer bound holds. A copy of the body that the
+// transport made is not seen moving.
+func (x *exchange) watch() {
+	w, longer := &x.watchdog, max(x.Stall, x.Response)
+	if x.Stall <= 0 || x.Response <= 0 {
+		longer = 0
 	}
-}
-
-var errWhole = errors.New("connection lost")
-
-func (x *exchange) isComplete() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.complete
-}
-
-func (x *exchange) open(body Body) io.ReadCloser {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.repeated = x.repeated || x.complete
-	x.sent, x.complete = 0, false
-	x.body = &meter{x: x, r: body.Open()}
-	return x.body
-}
-
-// close ends the exchange and writes its findings into the report. A transport
-// that told of no connection but read the body had one all the same.
-func (x *exchange) close(r *Report, body Body) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.over = true
-	r.BytesSent, r.ConnReused, r.SourceErr = x.sent, x.reused, x.failed
-	r.Whole, r.Repeated = body == nil || x.complete, x.repeated
-	r.Early = x.gotConn && body != nil && !x.complete
 	switch {
-	case r.Status != 0:
-		r.Sent = Answered
-	case x.traced && !x.gotConn && x.sent == 0:
-		r.Sent, r.Whole = NotSent, false
-	case r.Whole, r.Repeated:
-		r.Sent = FullySent
+	case x.answered:
+		w.Moved()
+	case x.anyBody(func(b *countedBody) bool { return b.waiting }):
+		w.Expect(x.Stall, ErrSourceStalled)
+	case x.anyBody(func(b *countedBody) bool { return b.reading }): // a function of Options runs
+		w.Expect(0, nil)
+	case x.dialing:
+		w.Expect(longer, ErrNoConnection)
+	case !x.sentWhole():
+		w.Expect(x.Stall, ErrStalled)
+	case x.writing && x.body != nil && !x.anyBody(func(b *countedBody) bool { return b.onWire }):
+		w.Expect(0, nil)
+	case x.answering:
+		w.ExpectEnd(0, nil, x.Response, ErrSlowResponse)
 	default:
-		r.Sent = PartlySent
+		w.Expect(x.Response, ErrNoResponse)
 	}
 }
 
-var errOver = errors.New("exchange is over")
-
-// A meter is the body as the transport reads it: counted, and cut off when the
-// exchange is over or has gone on to another one.
-type meter struct {
-	x      *exchange
-	r      io.ReadCloser
-	closed bool
-}
-
-// Close may come while the body is read, and makes the Read fail. That is not
-// the source's failure.
-func (m *meter) Close() error {
-	m.x.mu.Lock()
-	m.closed = true
-	m.x.mu.Unlock()
-	return m.r.Close()
-}
-
-// Read calls progress under the lock: once the exchange is over it is called no
-// more, and what it wrote is seen by who waited for the exchange.
-func (m *meter) Read(p []byte) (int, error) {
-	x := m.x
-	if err := x.enter(m); err != nil {
-		return 0, err
+// sentWhole reports whether the whole request may have been sent: a body was read to
+// its end on a connection, or before one by a transport that then sends its copy.
+func (x *exchange) sentWhole() bool {
+	if x.body == nil {
+		return x.conns > 0 || !x.asked
 	}
-	n, err := m.r.Read(p)
+	return x.anyBody(func(b *countedBody) bool { return b.ended && b.onWire }) ||
+		x.anyBody(func(b *countedBody) bool { return b.ended }) &&
+			(x.written > 0 || !x.anyBody(func(b *countedBody) bool { return b.onWire }))
+}
 
+func (x *exchange) anyBody(is func(*countedBody) bool) bool { return slices.ContainsFunc(x.bodies, is) }
+
+// isOver reports whether no byte goes out any more.
+func (x *exchange) isOver() bool { return x.over || x.ctx.Err() != nil }
+
+// report writes the findings. A transport that asked for a connection and got none
+// sent nothing, whatever it read.
+func (x *exchange) report(r *Report) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.reading = false
-	if x.over || x.body != m {
-		return 0, errOver
-	}
-	x.sent += int64(n)
-	if err != io.EOF && x.sent != x.length {
-		x.guard.touch()
-	} else {
-		if !x.complete && !x.answered {
-			x.guard.awaitResponse()
+	r.Conns, r.ConnReused, r.SourceErr, r.CommitErr = x.conns, x.conn.Reused, x.failed, x.commitErr
+	r.NotSent = x.asked && x.conns == 0
+	r.FullySent = !r.NotSent && (x.sentBefore || x.sentWhole())
+	r.Replayed = x.replayed && (r.Status != 0 || !x.NoReplay)
+	var read int64
+	for _, b := range x.bodies {
+		r.BodyRead, read = r.BodyRead || b.begun, max(read, b.read)
+		if b.onWire {
+			r.BytesSent = max(r.BytesSent, b.read)
 		}
-		x.complete = true
-	}
-	if err != nil && err != io.EOF && !m.closed {
-		x.failed, x.complete = err, false
-	}
-	if x.progress != nil && n > 0 {
-		x.progress(x.sent)
-	}
-	return n, err
-}
-
-// enter begins a Read of the source. After the end of an exchange whose body
-// was read in full there is only EOF, which a transport may look for late.
-func (x *exchange) enter(m *meter) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	switch {
-	case x.over && x.complete && x.body == m:
-		return io.EOF
-	case x.over || x.body != m:
-		return errOver
-	}
-	x.reading = true
-	return nil
-}
-
-// roundTrip returns as soon as ctx ends if the body's source hangs in a Read,
-// for which net/http would wait. That Read is left behind; nothing of it goes
-// out.
-func (x *exchange) roundTrip(ctx context.Context, rt http.RoundTripper, req *http.Request) (*http.Response, error) {
-	if req.Body == nil {
-		return rt.RoundTrip(req)
-	}
-	var resp *http.Response
-	var err error
-	var panicked any
-	done, left := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer func() { // also where the transport ends the goroutine
-			panicked = recover()
-			select {
-			case done <- struct{}{}:
-			case <-left:
-				if resp != nil && resp.Body != nil {
-					resp.Body.Close()
-				}
-			}
-		}()
-		resp, err = rt.RoundTrip(req)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		if x.cut() {
-			close(left)
-			return nil, context.Cause(ctx)
+		if b.waiting && (r.Err == ErrSourceStalled || r.Err == ErrTotal) {
+			r.SourceErr = b.source.At(r.Err)
 		}
-		<-done
 	}
-	if panicked != nil {
-		panic(panicked) // where the caller can recover, as without the goroutine
+	if !x.asked || r.FullySent {
+		r.BytesSent = read
 	}
-	return resp, err
-}
-
-// cut ends the exchange for its body and reports whether a Read hangs.
-func (x *exchange) cut() (hangs bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.over = true
-	return x.reading
+	r.LostExpect = x.expects && r.Status == 0 && !r.NotSent && !r.FullySent && r.BytesSent == 0
 }

@@ -1,7 +1,7 @@
-// Package form builds multipart/form-data bodies (RFC 7578) as recipes: the
-// framing is held as text, files are opened when their turn comes. A recipe
-// knows its length and gives the same bytes every time it is opened; it needs
-// no goroutine, pipe, temporary file or copy of a file's content.
+// Package form builds multipart/form-data bodies (RFC 7578) as recipes: the framing is
+// held as text, files are opened when their turn comes. A recipe knows its length and
+// gives the same bytes each time it is opened. It needs no goroutine, pipe, temporary
+// file or copy of a file's content.
 package form
 
 import (
@@ -12,111 +12,103 @@ import (
 	"mime/multipart"
 	"net/textproto"
 	"strings"
+
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
 )
+
+// A Form is a recipe. Its parts are added in order, and then it is ended.
+type Form struct {
+	Parts []PartSize // in order
+
+	text     bytes.Buffer // framing that is no segment yet
+	writer   *multipart.Writer
+	segments []segment
+	size     int64 // -1 when unknown
+	oneShot  bool
+}
+
+// A segment is a run of framing text, or a file.
+type segment struct {
+	content []byte
+	open    func() (io.ReadCloser, error) // instead of content
+	size    int64
+	isFile  bool
+}
 
 // A File is one file part.
 type File struct {
 	Field, Filename, ContentType string
 
-	Size int64 // exact number of bytes; -1 when unknown
-	Once bool  // Open works only once
-	Open func() (io.ReadCloser, error)
+	Size    int64 // exact number of bytes; -1 when unknown
+	Open    func() (io.ReadCloser, error)
+	OneShot bool   // Open works only once
+	Bytes   []byte // the content, where Open is nil
 }
 
-// A Size is a part's name and the number of bytes of its content, -1 when
+// A PartSize is a part's name and the number of bytes of its content, -1 when
 // unknown: all of a form that may be shown.
-type Size struct {
+type PartSize struct {
 	Name  string
 	Bytes int64
 }
 
-// A Form is a finished recipe.
-type Form struct {
-	contentType string
-	size        int64
-	once        bool
-	parts       []Size
-	segments    []segment
-}
-
-// A segment is a run of framing text, or a file.
-type segment struct {
-	text []byte
-	file *File
-}
-
-// A Builder collects parts in order.
-type Builder struct {
-	form Form
-	text bytes.Buffer
-	w    *multipart.Writer
-}
-
-// NewBuilder returns a Builder with a random boundary.
-func NewBuilder() *Builder {
-	b := &Builder{}
-	b.w = multipart.NewWriter(&b.text)
-	return b
+// New returns a Form with a random boundary.
+func New() *Form {
+	f := &Form{}
+	f.writer = multipart.NewWriter(&f.text)
+	return f
 }
 
 // Field adds a text part.
-func (b *Builder) Field(name, value string) {
-	_ = b.w.WriteField(name, value) // a bytes.Buffer does not fail
-	b.form.parts = append(b.form.parts, Size{name, int64(len(value))})
+func (f *Form) Field(name, value string) {
+	_ = f.writer.WriteField(name, value) // a bytes.Buffer does not fail
+	f.Parts = append(f.Parts, PartSize{name, int64(len(value))})
 }
 
 // File adds a file part.
-func (b *Builder) File(f File) {
-	h := make(textproto.MIMEHeader, 2)
-	h.Set("Content-Disposition", multipart.FileContentDisposition(f.Field, f.Filename))
-	h.Set("Content-Type", headerValue(f.ContentType))
-	_, _ = b.w.CreatePart(h)
-	b.form.parts = append(b.form.parts, Size{f.Field, f.Size})
-	b.cut()
-	b.form.segments = append(b.form.segments, segment{file: &f})
-	b.form.once = b.form.once || f.Once
-	if f.Size < 0 || b.form.size < 0 {
-		b.form.size = -1
-	} else {
-		b.form.size += f.Size
-	}
+func (f *Form) File(file File) {
+	_, _ = f.writer.CreatePart(textproto.MIMEHeader{
+		"Content-Disposition": {multipart.FileContentDisposition(file.Field, file.Filename)},
+		"Content-Type":        {strings.NewReplacer("\r", "", "\n", "").Replace(file.ContentType)},
+	})
+	f.flush()
+	f.add(segment{file.Bytes, file.Open, file.Size, true})
+	f.Parts = append(f.Parts, PartSize{file.Field, file.Size})
+	f.oneShot = f.oneShot || file.OneShot
 }
 
-// headerValue keeps a value from ending its header line.
-func headerValue(v string) string { return strings.NewReplacer("\r", "", "\n", "").Replace(v) }
-
-// Build ends the form.
-func (b *Builder) Build() *Form {
-	_ = b.w.Close()
-	b.cut()
-	b.form.contentType = b.w.FormDataContentType()
-	return &b.form
+// End ends the form.
+func (f *Form) End() {
+	_ = f.writer.Close()
+	f.flush()
 }
 
-// cut turns the framing written so far into a segment.
-func (b *Builder) cut() {
-	text := bytes.Clone(b.text.Bytes())
-	b.text.Reset()
-	b.form.segments = append(b.form.segments, segment{text: text})
-	if b.form.size >= 0 {
-		b.form.size += int64(len(text))
+// flush turns the framing written so far into a segment.
+func (f *Form) flush() {
+	f.add(segment{content: bytes.Clone(f.text.Bytes()), size: int64(f.text.Len())})
+	f.text.Reset()
+}
+
+func (f *Form) add(s segment) {
+	f.segments = append(f.segments, s)
+	if f.size < 0 || s.size < 0 {
+		f.size = -1
+		return
 	}
+	f.size += s.size
 }
 
 // ContentType is the value of the request's Content-Type header.
-func (f *Form) ContentType() string { return f.contentType }
+func (f *Form) ContentType() string { return f.writer.FormDataContentType() }
 
 // Len is the body's exact number of bytes, -1 when a file's size is unknown.
 func (f *Form) Len() int64 { return f.size }
 
-// Once reports whether a file of the form can be opened only once.
-func (f *Form) Once() bool { return f.once }
-
-// Parts lists the form's parts in order.
-func (f *Form) Parts() []Size { return f.parts }
+// Replayable reports whether each file of the form can be opened again.
+func (f *Form) Replayable() bool { return !f.oneShot }
 
 // Open returns the body from its start. Readers are independent of each other.
-func (f *Form) Open() io.ReadCloser { return &reader{rest: f.segments} }
+func (f *Form) Open() exchange.Reader { return &reader{rest: f.segments} }
 
 // A FileError says which file broke the body, and where. The body ends there
 // without its closing boundary, so that no server takes it for whole.

@@ -41,27 +41,29 @@ func text(s string) func() io.Reader { return func() io.Reader { return strings.
 
 // build makes a form of one field and the given files.
 func build(size int64, sources ...*source) *Form {
-	b := NewBuilder()
+	b := New()
 	b.Field("patient_name", "Alex Example")
 	for _, s := range sources {
 		b.File(File{Field: "audio_files", Filename: "audio-1.wav", ContentType: "audio/wav", Size: size, Open: s.open})
 	}
-	return b.Build()
+	b.End()
+	return b
 }
 
 func TestFormIsReadByMimeMultipart(t *testing.T) {
-	b := NewBuilder()
+	b := New()
 	b.Field("template_ids", "7")
 	b.Field("template_ids", "8")
 	b.File(File{Field: "audio_files", Filename: "audio-1.wav", ContentType: "audio/wav", Size: 5, Open: (&source{reader: text("first")}).open})
 	b.Field("transcripts", "line\r\n--line\r\n")
 	b.File(File{Field: "audio_files", Filename: "a\"b\r\nc.mp3", ContentType: "audio/mpeg\r\nX-Bad: 1", Size: 0, Open: (&source{reader: text("")}).open})
-	f := b.Build()
+	b.End()
+	f := b
 
 	body, err := io.ReadAll(f.Open())
 	require.NoError(t, err)
 	assert.EqualValues(t, len(body), f.Len())
-	assert.Equal(t, []Size{{"template_ids", 1}, {"template_ids", 1}, {"audio_files", 5}, {"transcripts", 14}, {"audio_files", 0}}, f.Parts())
+	assert.Equal(t, []PartSize{{"template_ids", 1}, {"template_ids", 1}, {"audio_files", 5}, {"transcripts", 14}, {"audio_files", 0}}, f.Parts)
 
 	kind, params, err := mime.ParseMediaType(f.ContentType())
 	require.NoError(t, err)
@@ -92,13 +94,14 @@ func TestBoundariesDiffer(t *testing.T) {
 }
 
 func TestLenIsUnknownWithOneUnknownFile(t *testing.T) {
-	b := NewBuilder()
-	b.File(File{Size: -1, Once: true, Open: (&source{reader: text("some")}).open})
+	b := New()
+	b.File(File{Size: -1, OneShot: true, Open: (&source{reader: text("some")}).open})
 	b.File(File{Size: 4, Open: (&source{reader: text("more")}).open})
-	f := b.Build()
+	b.End()
+	f := b
 	assert.EqualValues(t, -1, f.Len())
-	assert.True(t, f.Once())
-	assert.False(t, build(0).Once())
+	assert.False(t, f.Replayable())
+	assert.True(t, build(0).Replayable())
 	body, err := io.ReadAll(f.Open())
 	require.NoError(t, err)
 	assert.Contains(t, string(body), "some")
@@ -284,7 +287,7 @@ func TestClose(t *testing.T) {
 func TestCloseDuringABlockedRead(t *testing.T) {
 	pr, pw := io.Pipe()
 	f := build(-1, &source{})
-	f.segments[1].file.Open = func() (io.ReadCloser, error) { return pr, nil }
+	f.segments[1].open = func() (io.ReadCloser, error) { return pr, nil }
 	r := f.Open()
 	done := make(chan error)
 	go func() {

@@ -54,11 +54,12 @@ func FuzzReader(f *testing.F) {
 					return io.NopCloser(&chunks{r: bytes.NewReader(content), sizes: in}), nil
 				}}
 		}
-		b := NewBuilder()
+		b := New()
 		b.Field("patient_name", value)
 		b.File(file(one))
 		b.File(file(two))
-		form := b.Build()
+		b.End()
+		form := b
 
 		reader := form.Open()
 		body, err := io.ReadAll(&chunks{r: reader, sizes: out})

@@ -6,23 +6,22 @@ import (
 	"sync"
 )
 
-// A reader gives out a form's segments one after the other.
+// A reader gives out the segments of a form one after the other. A transport may close
+// it while it reads, and a file may hang. So mu is free while a file is read, and held
+// while memory is. After Close nobody reads what belongs to the caller.
 type reader struct {
-	rest   []segment
-	offset int64 // in the first of rest
-	index  int   // of the file that is or comes next
-	empty  int   // reads in a row that gave nothing
-	err    error
-
-	// A transport may close a body while it reads it, and a source may block:
-	// mu is never held over a Read.
-	mu     sync.Mutex
-	file   io.ReadCloser // open while its segment is first in rest
-	closed bool
+	mu      sync.Mutex
+	rest    []segment
+	index   int   // of the file that is or comes next
+	offset  int64 // in the first of rest
+	file    io.ReadCloser
+	reading bool // the file, or it is being opened
+	closed  bool
+	err     error
 }
 
-// maxEmpty reads in a row that give nothing, without an error, are a source that
-// is broken and would keep a processor busy for ever.
+// maxEmpty reads in a row that give nothing, without an error, are a broken source
+// that would keep a processor busy for ever.
 const maxEmpty = 100
 
 var (
@@ -30,127 +29,108 @@ var (
 	errBadCount = errors.New("a read gave a count that cannot be")
 )
 
-func (r *reader) Read(p []byte) (int, error) {
-	for r.err == nil && len(p) > 0 {
-		if len(r.rest) == 0 {
-			r.err = io.EOF
-			break
-		}
-		n := r.readSegment(p)
-		if n > 0 && len(r.rest) == 0 {
-			r.err = io.EOF // with the last bytes, behind which a server may answer at once
-			return n, io.EOF
-		}
-		if n > 0 {
-			return n, nil
-		}
-	}
-	return 0, r.err
-}
-
-// readSegment reads from the first segment and drops it at its end.
-func (r *reader) readSegment(p []byte) int {
-	s := r.rest[0]
-	if s.file != nil {
-		return r.readFile(p, s.file)
-	}
-	n := copy(p, s.text[r.offset:])
-	r.offset += int64(n)
-	if r.offset == int64(len(s.text)) {
-		r.next()
-	}
-	return n
-}
-
-// readFile reads what is due of a file, and at the end of one of known size
-// asks for a byte more: a file that grew must fail before the framing behind
-// it goes out.
-func (r *reader) readFile(p []byte, f *File) int {
-	file, err := r.openFile(f)
-	if err != nil {
-		r.fail(err)
-		return 0
-	}
-	atEnd := f.Size >= 0 && r.offset == f.Size
-	if atEnd {
-		p = make([]byte, 1)
-	} else if f.Size >= 0 {
-		p = p[:min(int64(len(p)), f.Size-r.offset)]
-	}
-	n, err := file.Read(p)
-	if n < 0 || n > len(p) {
-		r.fail(errBadCount)
-		return 0
-	}
-	if atEnd && n > 0 {
-		r.fail(ErrLong)
-		return 0
-	}
-	r.offset += int64(n)
-	if n == 0 && err == nil {
-		r.empty++
-	} else {
-		r.empty = 0
-	}
-	switch {
-	case r.empty >= maxEmpty:
-		r.fail(io.ErrNoProgress)
-	case err == io.EOF && r.offset < f.Size:
-		r.fail(ErrShort)
-	case err == io.EOF:
-		r.endFile()
-	case err != nil:
-		r.fail(err)
-	}
-	return n
-}
-
-func (r *reader) endFile() {
-	if err := r.closeFile(); err != nil {
-		r.fail(err)
-		return
-	}
-	r.index++
-	r.next()
-}
-
-func (r *reader) next() { r.rest, r.offset = r.rest[1:], 0 }
-
-func (r *reader) fail(err error) {
-	r.err = &FileError{File: r.index, Offset: r.offset, Err: err}
-}
-
-func (r *reader) openFile(f *File) (io.ReadCloser, error) {
+// Read gives the end with the last bytes, behind which a server may answer at once.
+func (r *reader) Read(p []byte) (n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
-		return nil, errClosed
+	for empty := 0; n == 0 && r.err == nil && len(p) > 0; empty++ {
+		var ended bool
+		n, ended, err = r.readSegment(p, r.rest[0])
+		r.offset += int64(n)
+		switch {
+		case err != nil:
+			r.err = r.at(err)
+		case ended:
+			if r.rest[0].isFile {
+				r.index++
+			}
+			if r.rest, r.offset = r.rest[1:], 0; len(r.rest) == 0 {
+				r.err = io.EOF
+			}
+		case empty == maxEmpty:
+			r.err = r.at(io.ErrNoProgress)
+		}
 	}
+	if n > 0 && r.err != io.EOF {
+		return n, nil
+	}
+	return n, r.err
+}
+
+func (r *reader) readSegment(p []byte, s segment) (n int, ended bool, err error) {
+	switch {
+	case r.closed:
+		return 0, false, errClosed
+	case s.open != nil:
+		return r.readFile(p, s)
+	}
+	n = copy(p, s.content[r.offset:])
+	return n, r.offset+int64(n) == s.size, nil
+}
+
+// readFile reads what is due of a file. At the end of a file of known size it asks for
+// another byte: a file that grew must fail before the framing behind it goes out.
+func (r *reader) readFile(p []byte, s segment) (n int, ended bool, err error) {
+	left := s.size - r.offset
+	if s.size >= 0 {
+		p = p[:min(int64(len(p)), max(left, 1))]
+	}
+	n, err = r.readUnlocked(p, s)
+	switch {
+	case n < 0 || n > len(p):
+		return 0, false, errBadCount
+	case n > 0 && left == 0:
+		return 0, false, ErrLong
+	case err != io.EOF:
+		return n, false, err
+	case int64(n) < left:
+		return n, false, ErrShort
+	}
+	return n, true, r.closeFile()
+}
+
+func (r *reader) readUnlocked(p []byte, s segment) (n int, err error) {
+	r.reading = true
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		if r.reading = false; r.closed {
+			_ = r.closeFile()
+		}
+	}()
 	if r.file == nil {
-		file, err := f.Open()
+		file, err := s.open()
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
 		r.file = file
 	}
-	return r.file, nil
+	return r.file.Read(p)
 }
 
 func (r *reader) closeFile() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.file == nil {
+	file := r.file
+	if r.file = nil; file == nil {
 		return nil
 	}
-	file := r.file
-	r.file = nil
 	return file.Close()
 }
 
-// Close releases the open file, if any.
+// Close releases the open file. A file that is being read is closed after that.
 func (r *reader) Close() error {
 	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	if r.closed = true; r.reading {
+		return nil
+	}
 	return r.closeFile()
 }
+
+// At adds to err the place that the reader has come to.
+func (r *reader) At(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.at(err)
+}
+
+func (r *reader) at(err error) error { return &FileError{File: r.index, Offset: r.offset, Err: err} }

@@ -19,6 +19,12 @@ func IsObject(data []byte) bool {
 	return i < len(data) && data[i] == '{' && json.Valid(data)
 }
 
+// IsComplete reports whether data is a JSON value that cannot go on. A number can.
+func IsComplete(data []byte) bool {
+	data = bytes.TrimSpace(TrimMark(data))
+	return json.Valid(data) && !('0' <= data[len(data)-1] && data[len(data)-1] <= '9')
+}
+
 // Members yields the names and values of a valid JSON object in order, duplicates
 // included. If data is anything else, it yields nothing. The values alias data, and so
 // do the names that need no decoding.

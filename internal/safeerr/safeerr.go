@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 	"github.com/ambient-scribe/ambient-go/internal/redact"
 )
 
@@ -45,7 +46,8 @@ func isPlain(err error) bool {
 	switch err {
 	case context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.ErrClosedPipe,
 		net.ErrClosed, fs.ErrNotExist, fs.ErrPermission, fs.ErrClosed, fs.ErrInvalid,
-		exchange.ErrNoConnection, exchange.ErrStalled, exchange.ErrNoResponse, exchange.ErrTotal, exchange.ErrTooLong:
+		exchange.ErrNoConnection, exchange.ErrStalled, exchange.ErrSourceStalled, exchange.ErrNoResponse, exchange.ErrSlowResponse,
+		exchange.ErrTotal, exchange.ErrReplay, exchange.ErrNotCommitted, readbody.ErrTooLong:
 		return true
 	}
 	return false

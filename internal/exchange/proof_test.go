@@ -1,0 +1,193 @@
+package exchange_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/ambient-scribe/ambient-go/internal/exchange"
+)
+
+var long = body{content: strings.Repeat("x", 1000)}
+
+// TestProof: how much of the request left, told from what the transport did. Each
+// transport meets a lost connection at its end.
+func TestProof(t *testing.T) {
+	const notSent, partly, fully = "not sent", "partly sent", "fully sent"
+	chunked := body{content: "abc", chunked: true}
+	for _, c := range []struct {
+		name  string
+		body  exchange.Body
+		rt    func(r *http.Request, n network)
+		sent  string
+		bytes int64
+	}{
+		{"no connection", long, func(r *http.Request, n network) { n.ask() }, notSent, 0},
+		{"no connection, no body", nil, func(r *http.Request, n network) { n.ask() }, notSent, 0},
+		{"no connection for a body that was buffered", long, func(r *http.Request, n network) { all(r.Body); n.ask() }, notSent, 0},
+		{"no connection for a copy that was signed", long, func(r *http.Request, n network) { all(copyOf(r)); n.ask() }, notSent, 0},
+		{"no body", nil, func(r *http.Request, n network) { n.connect() }, fully, 0},
+		{"no body, and no trace", nil, func(*http.Request, network) {}, fully, 0},
+		{"a connection and nothing read", long, func(r *http.Request, n network) { n.connect() }, partly, 0},
+		{"part read", long, func(r *http.Request, n network) { n.connect(); some(r.Body, 999) }, partly, 999},
+		{"the last byte read, its end not", long, func(r *http.Request, n network) { n.connect(); some(r.Body, 1000) }, fully, 1000},
+		{"no trace, nothing read", long, func(*http.Request, network) {}, partly, 0},
+		{"no trace, all read", long, func(r *http.Request, n network) { all(r.Body) }, fully, 1000},
+		{"length unknown, part read", chunked, func(r *http.Request, n network) { some(r.Body, 2) }, partly, 2},
+		{"length unknown, the last byte read", chunked, func(r *http.Request, n network) { some(r.Body, 3) }, fully, 3},
+
+		{"buffered, then sent", long, func(r *http.Request, n network) { all(r.Body); n.connect() }, fully, 1000},
+		{"a copy sent, the body left alone", long, func(r *http.Request, n network) { all(copyOf(r)); n.connect() }, fully, 1000},
+		{"a copy signed, part of the body sent", long, func(r *http.Request, n network) {
+			all(copyOf(r))
+			n.connect()
+			some(r.Body, 10)
+			n.wrote(errLost)
+		}, partly, 10},
+		{"a copy sent, and another looked at", long, func(r *http.Request, n network) {
+			all(copyOf(r))
+			n.connect()
+			n.wrote(nil)
+			some(copyOf(r), 10)
+		}, fully, 1000},
+		{"64 bytes of a copy signed, the body sent", long, func(r *http.Request, n network) {
+			some(copyOf(r), 64)
+			n.connect()
+			all(r.Body)
+		}, fully, 1000},
+		{"64 bytes peeked, the rest sent", long, func(r *http.Request, n network) { some(r.Body, 64); n.connect(); all(r.Body) }, fully, 1000},
+		{"64 bytes peeked, and nothing sent", long, func(r *http.Request, n network) { some(r.Body, 64); n.connect() }, partly, 0},
+		{"part on one connection, part on another", long, func(r *http.Request, n network) {
+			n.connect()
+			some(r.Body, 900)
+			n.connect()
+			some(copyOf(r), 950)
+		}, partly, 950},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := send(func(r *http.Request) (*http.Response, error) { c.rt(r, of(r)); return nil, errLost }, c.body, exchange.Options{})
+			got := map[bool]string{r.NotSent: notSent, r.FullySent: fully, !r.NotSent && !r.FullySent: partly}[true]
+			assert.Equal(t, c.sent, got)
+			assert.Equal(t, c.bytes, r.BytesSent)
+			assert.False(t, r.Replayed)
+			assert.NoError(t, r.SourceErr)
+			assert.Equal(t, errLost, r.Err)
+		})
+	}
+}
+
+// TestReplays: a transport that begins again when the whole request may have left is
+// noticed. With NoReplay it is stopped.
+func TestReplays(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		body     exchange.Body
+		rt       func(r *http.Request, n network)
+		replayed bool
+	}{
+		{"once", long, func(r *http.Request, n network) { n.connect(); all(r.Body) }, false},
+		{"no body, twice", nil, func(r *http.Request, n network) { n.connect(); n.connect() }, true},
+		{"whole, twice", long, func(r *http.Request, n network) { n.connect(); all(r.Body); n.connect(); all(copyOf(r)) }, true},
+		{"whole, then no other connection", long, func(r *http.Request, n network) { n.connect(); all(r.Body); n.ask() }, false},
+		{"part, then whole", long, func(r *http.Request, n network) { n.connect(); some(r.Body, 900); n.connect(); all(copyOf(r)) }, false},
+		{"buffered, then sent twice", long, func(r *http.Request, n network) { all(r.Body); n.connect(); n.connect() }, true},
+		{"buffered, sent twice, and read in part between", long, func(r *http.Request, n network) {
+			all(r.Body)
+			n.connect()
+			n.wrote(nil)
+			some(copyOf(r), 10)
+			n.connect()
+		}, true},
+		{"a connection that fails, then a buffered body", long, func(r *http.Request, n network) { all(r.Body); n.ask(); n.connect() }, false},
+		{"signed, sent, lost in the middle, sent", long, func(r *http.Request, n network) {
+			all(copyOf(r))
+			n.connect()
+			some(r.Body, 10)
+			n.wrote(errLost)
+			n.connect()
+			all(copyOf(r))
+		}, false},
+		{"signed, sent, signed, sent", long, func(r *http.Request, n network) {
+			all(copyOf(r))
+			n.connect()
+			all(r.Body)
+			all(copyOf(r))
+			n.connect()
+			all(copyOf(r))
+		}, true},
+		{"signed and sent", long, func(r *http.Request, n network) { all(copyOf(r)); all(copyOf(r)); n.connect(); all(r.Body) }, false},
+		{"two whole bodies on what is called one connection", long, func(r *http.Request, n network) { n.connect(); all(r.Body); all(copyOf(r)) }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := send(func(r *http.Request) (*http.Response, error) { c.rt(r, of(r)); return accepted(), nil }, c.body, exchange.Options{SuccessBody: 100})
+			assert.Equal(t, c.replayed, r.Replayed)
+			assert.True(t, r.FullySent)
+
+			r = send(func(r *http.Request) (*http.Response, error) {
+				c.rt(r, of(r))
+				if r.Context().Err() != nil {
+					return nil, r.Context().Err()
+				}
+				return accepted(), nil
+			}, c.body, exchange.Options{SuccessBody: 100, NoReplay: true})
+			assert.True(t, r.FullySent)
+			switch c.name {
+			case "two whole bodies on what is called one connection": // the second has no last byte, and the first its answer
+				assert.NoError(t, r.Err)
+				assert.False(t, r.Replayed)
+			case "whole, then no other connection":
+				assert.Equal(t, exchange.ErrReplay, r.Err)
+			default:
+				assert.Equal(t, c.replayed, r.Err == exchange.ErrReplay, r.Err)
+			}
+		})
+	}
+}
+
+// TestASecondWholeBodyHasNoEnd with NoReplay, so it is no second request.
+func TestASecondWholeBodyHasNoEnd(t *testing.T) {
+	send(func(r *http.Request) (*http.Response, error) {
+		of(r).connect()
+		assert.Len(t, all(r.Body), 1000)
+		_, err := io.Copy(io.Discard, io.LimitReader(copyOf(r), 999))
+		assert.NoError(t, err)
+		n, err := io.Copy(io.Discard, copyOf(r))
+		assert.Equal(t, exchange.ErrReplay, err)
+		assert.Less(t, n, int64(1000))
+		return accepted(), nil
+	}, long, exchange.Options{SuccessBody: 100, NoReplay: true})
+}
+
+// TestLostExpect: a connection that is lost before Expect: 100-continue has an answer,
+// and with no byte of the body, says that the server does not know it.
+func TestLostExpect(t *testing.T) {
+	for name, c := range map[string]struct {
+		rt   func(r *http.Request, n network)
+		lost bool
+	}{
+		"nothing read":                 {func(r *http.Request, n network) { n.connect(); n.wrote(nil) }, true},
+		"nothing read, and no trace":   {func(r *http.Request, n network) {}, true},
+		"a few bytes signed":           {func(r *http.Request, n network) { some(copyOf(r), 64); n.connect() }, true},
+		"a byte of the body":           {func(r *http.Request, n network) { n.connect(); some(r.Body, 1) }, false},
+		"no connection":                {func(r *http.Request, n network) { n.ask() }, false},
+		"a whole copy, perhaps sent":   {func(r *http.Request, n network) { all(copyOf(r)); n.connect(); n.wrote(nil) }, false},
+		"a few bytes, and no trace":    {func(r *http.Request, n network) { some(r.Body, 1) }, false},
+		"buffered, then no connection": {func(r *http.Request, n network) { all(r.Body); n.ask() }, false},
+	} {
+		for _, expect := range []bool{true, false} {
+			header := http.Header{}
+			if expect {
+				header["Expect"] = []string{"100-continue"}
+			}
+			req, _ := http.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)
+			r := exchange.Send(t.Context(), transport(func(r *http.Request) (*http.Response, error) {
+				c.rt(r, of(r))
+				return nil, errLost
+			}), req, header, long, exchange.Options{})
+			assert.Equal(t, expect && c.lost, r.LostExpect, name)
+		}
+	}
+}
