@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a test waits for a condition. The machine may be slow and busy.
-const patience = 2 * time.Minute
+const patience = 3 * time.Minute
 
 // A browser is a Chromium of its own, with a profile that outlives it.
 type browser struct {
