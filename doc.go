@@ -187,6 +187,22 @@
 //     full. Log them one by one.
 //   - encoding/gob, a memory dump, and a transport or proxy that logs show everything.
 //
+// # Seeing what happens
+//
+// [WithLogger] logs what happens in a call, and [WithObserver] passes it on as an
+// [Event]. Both have the context of the call, so a handler that writes trace ids finds
+// them. Events of one call have the same number, Event.Call. A wait and its polls are
+// one call.
+//
+//	what                               level   kinds
+//	a person must look into it         Warn    possible_duplicate, unknown_status, audio_format, late_panic, failed token
+//	what makes a call slow             Info    retry, limit_wait, limit_closed, limit_opened, token
+//	each request, poll, call and wait  Debug   attempt, poll, call, job
+//
+// [WithTracer] sees which call, attempt or wait is inside which. Package ambientotel
+// makes spans and metrics of OpenTelemetry from it. Nothing of a trace is sent to the
+// service unless that is asked for.
+//
 // # What the vendor has not published
 //
 //	unknown                     this package
