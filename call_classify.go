@@ -108,8 +108,8 @@ func early(r *exchange.Report) bool { return r.Conns > 0 && !r.FullySent }
 
 // permanent reports a failure that another attempt would meet again.
 func permanent(err error) bool {
-	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
-	return ok
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted || errors.Is(err, exchange.ErrOtherOrigin)
 }
 
 // replayable reports whether the request can be sent again.

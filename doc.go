@@ -114,9 +114,11 @@
 //	audio failed or changed           -                   AudioError
 //	redirect                          error               error
 //
-// A 401 of the token call is an error at once. After a 417 to Expect: 100-continue, the
-// upload is sent again without that header. An [AudioReader] cannot be read twice, so a
-// request is repeated only if nothing of it was sent.
+// A 401 of the token call is an error at once. An answer of another origin, to which a
+// transport has followed a redirect, is a [NetworkError] that is not repeated. After a
+// 417 to Expect: 100-continue, the upload is sent again without that header. An
+// [AudioReader] cannot be read twice, so a request is repeated only if nothing of it
+// was sent.
 //
 // A call makes 4 attempts at most, unless RetryPolicy.MaxAttempts says otherwise. Its
 // error is that of the last attempt. Each attempt of a submit that met a 500, 502 or 504
@@ -185,6 +187,8 @@
 //     use them. go vet finds only %w.
 //   - slog.JSONHandler marshals a slice, map or struct that holds requests or results in
 //     full. Log them one by one.
+//   - A transport that follows redirects by itself may take the password or a recording
+//     to another host. The call then ends with an error, but the data has left.
 //   - encoding/gob, a memory dump, and a transport or proxy that logs show everything.
 //
 // # Seeing what happens

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"sync"
 	"testing"
@@ -249,6 +251,15 @@ func TestPanicsSurfaceInTheCaller(t *testing.T) {
 			_, err := harness.SubmitOf(ctx, harness.NewClient(t, srv), ambient.AudioReader("visit.mp3", panickingReader{}))
 			return err
 		},
+		"audio reader, in the middle": func(ctx context.Context, t *testing.T, srv *ambienttest.Server) error {
+			r := io.MultiReader(bytes.NewReader(harness.Pattern(10_000)), panickingReader{})
+			_, err := harness.SubmitOf(ctx, harness.NewClient(t, srv), ambient.AudioReader("visit.mp3", r))
+			return err
+		},
+		"progress": func(ctx context.Context, t *testing.T, srv *ambienttest.Server) error {
+			_, err := harness.SubmitOf(ctx, harness.NewClient(t, srv), harness.Visit(), ambient.WithProgress(func(int64, int64) { panic("mistake") }))
+			return err
+		},
 		"credentials": func(ctx context.Context, t *testing.T, srv *ambienttest.Server) error {
 			return harness.Get(ctx, harness.NewClient(t, srv, ambient.WithCredentialsFunc(func(context.Context) (string, string, error) { panic("mistake") })))
 		},
@@ -308,5 +319,60 @@ func TestAttemptsAreIndependent(t *testing.T) {
 		one, two := append(info.Attempts, ambient.Attempt{StatusCode: 1}), append(down.Attempts, ambient.Attempt{StatusCode: 2})
 		assert.Equal(t, 1, one[len(one)-1].StatusCode)
 		assert.Equal(t, 2, two[len(two)-1].StatusCode)
+	})
+}
+
+// A transport that follows redirects, as an http.Client in it does, may take a request
+// to another host. The answer of that host is no answer of the API.
+func TestAnAnswerOfAnotherOriginIsAnError(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		_, _ = io.WriteString(w, `{"access_token": "stolen", "token_type": "bearer", "id": 7, "task_status": "STT_COMPLETED"}`)
+	}))
+	defer other.Close()
+	for route, call := range map[string]func(context.Context, *ambient.Client) error{
+		"POST /auth/token": func(ctx context.Context, c *ambient.Client) error { return c.Authenticate(ctx) },
+		harness.GetRoute:   func(ctx context.Context, c *ambient.Client) error { return harness.Get(ctx, c) },
+		harness.SubmitRoute: func(ctx context.Context, c *ambient.Client) error {
+			_, err := harness.SubmitOf(ctx, c, harness.Visit())
+			return err
+		},
+	} {
+		t.Run(route, func(t *testing.T) {
+			srv := ambienttest.Start(t)
+			srv.FaultRange(route, 1, 10, ambienttest.Redirect(other.URL))
+			following := roundTripper(func(req *http.Request) (*http.Response, error) {
+				again := req.Clone(req.Context())
+				again.RequestURI = ""
+				return (&http.Client{Transport: srv.Client().Transport}).Do(again)
+			})
+			err := call(t.Context(), harness.NewClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: following})))
+			require.True(t, harness.HoldsError[*ambient.NetworkError](err), "%v", err)
+			assert.ErrorContains(t, err, "another origin")
+			srv.AssertCount(t, route, 1)
+			assert.Equal(t, route == harness.SubmitRoute, ambient.MaybeSubmitted(err))
+		})
+	}
+}
+
+// A transport that hides a header in place, as loggers do, spoils no later call.
+func TestATransportMayScribbleOnItsHeader(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		next := srv.Client().Transport
+		client := harness.NewClient(t, srv, ambient.WithHeader("X-Clinic-Key", "k"), ambient.WithHTTPClient(&http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(req)
+			for _, values := range req.Header {
+				for i := range values {
+					values[i] = "redacted"
+				}
+			}
+			return resp, err
+		})}))
+		for range 3 {
+			harness.Submitted(t, client)
+		}
+		srv.AssertCount(t, "POST /auth/token", 1)
 	})
 }

@@ -3,10 +3,13 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/readbody"
@@ -50,6 +53,7 @@ var (
 	ErrSlowResponse  error = timeout("response took longer than the response timeout")
 	ErrTotal         error = timeout("attempt took longer than the HTTP client's Timeout")
 	ErrReplay              = errors.New("transport may not repeat a request that was sent whole")
+	ErrOtherOrigin         = errors.New("answer came from another origin, to which the transport took the request")
 	ErrNotCommitted        = errors.New("request was not committed")
 	errNoAnswer            = errors.New("transport gave no response and no error")
 	errGoexit              = errors.New("source ended its goroutine")
@@ -102,6 +106,12 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header h
 	if resp == nil && err == nil {
 		err = errNoAnswer
 	}
+	if err == nil && !sameOrigin(req, resp) {
+		err = ErrOtherOrigin
+		if resp.Body != nil {
+			_ = resp.Body.Close()
+		}
+	}
 	if err == nil {
 		r.Status, r.Header = resp.StatusCode, resp.Header
 		x.watchdog.ExpectEnd(x.Stall, ErrStalled, x.Response, ErrSlowResponse)
@@ -114,6 +124,24 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header h
 	x.finish()
 	x.report(&r)
 	return r
+}
+
+// sameOrigin reports whether the answer is one to the request, and not to another that
+// the transport made of it, for example after a redirect.
+func sameOrigin(req *http.Request, resp *http.Response) bool {
+	if resp.Request == nil || resp.Request.URL == nil {
+		return true
+	}
+	asked, answered := req.URL, resp.Request.URL
+	return asked == answered || asked.Scheme == answered.Scheme && strings.EqualFold(asked.Hostname(), answered.Hostname()) &&
+		portOf(asked) == portOf(answered)
+}
+
+func portOf(u *url.URL) string {
+	if u.Port() == "" && u.Scheme == "https" {
+		return "443"
+	}
+	return cmp.Or(u.Port(), "80")
 }
 
 // roundTrip returns as soon as the exchange is cut if a Read of the body hangs, for

@@ -47,7 +47,7 @@ func isPlain(err error) bool {
 	case context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.ErrClosedPipe,
 		net.ErrClosed, fs.ErrNotExist, fs.ErrPermission, fs.ErrClosed, fs.ErrInvalid,
 		exchange.ErrNoConnection, exchange.ErrStalled, exchange.ErrSourceStalled, exchange.ErrNoResponse, exchange.ErrSlowResponse,
-		exchange.ErrTotal, exchange.ErrReplay, exchange.ErrNotCommitted, readbody.ErrTooLong:
+		exchange.ErrTotal, exchange.ErrReplay, exchange.ErrOtherOrigin, exchange.ErrNotCommitted, readbody.ErrTooLong:
 		return true
 	}
 	return false
