@@ -2,6 +2,7 @@ package ambient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -14,7 +15,6 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
-	"github.com/ambient-scribe/ambient-go/internal/throttle"
 )
 
 // A call is one call of the API. Its request never changes, its history only
@@ -89,6 +89,8 @@ func (c *Client) newCall(ctx context.Context, endpoint, route string, opts []Cal
 	if call.number = call.options.number; call.number == 0 {
 		call.number = c.nextCall()
 	}
+	call.policy.MaxAttempts = cmp.Or(call.options.maxAttempts, call.policy.MaxAttempts)
+	call.policy.MaxLimitWait = cmp.Or(call.options.maxLimitWait, call.policy.MaxLimitWait)
 	call.limit.budget = call.policy.MaxLimitWait
 	if call.options.commit != nil {
 		call.policy.Submits = RetrySafe
@@ -137,7 +139,7 @@ func (c *call) perform() error {
 // refused token, a rate limit and a refused Expect are settled here. The error says
 // why no further attempt could be made.
 func (c *call) try(req *http.Request) error {
-	defer c.release(throttle.Outcome{}) // a function of the caller may panic while the permit is held
+	defer c.release(0, ratelimitheader.Info{}) // a function of the caller may panic while the permit is held
 	cookies := req.Header["Cookie"]
 	delete(req.Header, "Cookie") // the jar adds them for each try
 	for {
@@ -147,6 +149,9 @@ func (c *call) try(req *http.Request) error {
 		}
 		if err != nil {
 			return c.unsent(err)
+		}
+		if !c.confirm() {
+			continue
 		}
 		c.attempt(req, token, cookies)
 		if !c.attemptAgain(token) {
@@ -164,7 +169,7 @@ func (c *call) attempt(req *http.Request, token Token, cookies []string) {
 	start := time.Now()
 	report := c.exchange(ctx, req, token, cookies)
 	e = c.record(ctx, report, start)
-	c.release(throttle.Outcome{Answered: report.Status != 0, Refused: report.Status == http.StatusTooManyRequests, Info: c.last.limits})
+	c.release(report.Status, c.last.limits)
 	c.last.action, c.last.reason = classify(&c.request, c.policy.Submits, &report)
 }
 

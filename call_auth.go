@@ -1,27 +1,34 @@
 package ambient
 
-import "cmp"
+import (
+	"cmp"
+
+	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
+)
 
 // callAuth is what a call remembers of its authorization.
 type callAuth struct {
 	refused Token // the token that the API refused; zero before that
 }
 
-// authorize gets a token and then a permit to send. A token that expires while its
-// call waits in the queue is replaced.
+// authorize gets a token and then a permit to send. If the token has expired while the
+// call waited, the call gives the permit back, fetches a token, and takes a permit again
+// in its place.
 func (c *call) authorize() (Token, error) {
-	token, err := c.token()
-	if err != nil {
-		return Token{}, err
+	for {
+		token, err := c.token()
+		if err != nil {
+			return Token{}, err
+		}
+		wasValid := token.valid()
+		if err := c.acquire(); err != nil {
+			return Token{}, err
+		}
+		if !wasValid || token.valid() {
+			return token, nil
+		}
+		c.release(0, ratelimitheader.Info{})
 	}
-	wasValid := token.valid()
-	if err := c.acquire(); err != nil {
-		return Token{}, err
-	}
-	if wasValid && !token.valid() {
-		return c.token()
-	}
-	return token, nil
 }
 
 // token returns a token, and none for the token call itself. After a refusal the

@@ -11,62 +11,76 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 	"github.com/ambient-scribe/ambient-go/internal/throttle"
 )
 
 // callLimit is what a call remembers of its waits for the rate limit.
 type callLimit struct {
-	position uint64 // in the queue; 0 before the first wait
-	permit   throttle.Ticket
-	held     bool          // the call has the permit
-	budget   time.Duration // how long the call may still wait; negative = not at all
+	position uint64           // in the queue; 0 before the first wait
+	permit   *throttle.Permit // nil while the call has none
+	allowed  bool             // the limiter has let the next request go
+	budget   time.Duration    // how long the call may still wait; negative = not at all
 }
 
 // throttle is the one that the call's requests pass.
-func (c *call) throttle() *throttle.Gate {
+func (c *call) throttle() *throttle.Throttle {
 	if c.request.isTokenCall {
 		return c.client.tokenThrottle
 	}
 	return c.client.throttle
 }
 
-// acquire waits for the limiter and for a permit. It returns at once if the wait
+// acquire waits for a permit, and then for the limiter. It returns at once if the wait
 // would pass the context's deadline or the call's budget.
 func (c *call) acquire() error {
 	start := time.Now()
-	if c.client.limiter != nil && !c.request.isTokenCall {
-		if err := c.waitForLimiter(); err != nil {
-			return err
-		}
-		start = c.spendBudget(start)
-	}
-	permit, err := c.throttle().Enter(c.ctx, c.limit.budget, &c.limit.position)
+	deadline, ok := c.ctx.Deadline()
+	bounded := ok && deadline.Sub(start) < c.limit.budget
+	permit, err := c.throttle().Acquire(c.ctx, c.request.endpoint, c.limit.budget, &c.limit.position)
 	c.spendBudget(start)
 	if tooLong, ok := errors.AsType[*throttle.TooLongError](err); ok {
-		return c.limitError(tooLong.Until, tooLong.Deadline)
+		return c.limitError(tooLong.Until, bounded)
 	}
 	if err != nil {
 		return c.interrupted()
 	}
-	c.limit.permit, c.limit.held = permit, true
-	return nil
+	c.limit.permit = permit
+	if c.client.limiter == nil || c.request.isTokenCall || c.limit.allowed {
+		return nil
+	}
+	defer c.spendBudget(time.Now())
+	err = c.waitForLimiter()
+	c.limit.allowed = err == nil
+	return err
 }
 
-// release gives the permit back, if the call has one.
-func (c *call) release(o throttle.Outcome) {
-	if c.limit.held {
-		c.limit.held = false
-		c.throttle().Leave(c.limit.permit, o)
+// confirm looks again whether the endpoint is open, just before the request. If it has
+// closed while the call waited for the limiter, the call goes back to its place in the
+// queue, and needs the limiter again after that.
+func (c *call) confirm() bool {
+	c.limit.allowed = false
+	if !c.throttle().Confirm(c.limit.permit) {
+		c.limit.permit = nil
+	}
+	return c.limit.permit != nil
+}
+
+// release gives the permit back, if the call has one, with the status of the answer and
+// what that says of the rate limit.
+func (c *call) release(status int, limits ratelimitheader.Info) {
+	if c.limit.permit != nil {
+		c.throttle().Release(c.ctx, c.limit.permit, status, limits)
+		c.limit.permit = nil
 	}
 }
 
 // noticeable is the shortest wait that is worth an event.
 const noticeable = time.Millisecond
 
-// spendBudget takes the time since start off the call's budget, and returns now.
-func (c *call) spendBudget(start time.Time) time.Time {
-	now := time.Now()
-	d := now.Sub(start)
+// spendBudget takes the time since start off the call's budget.
+func (c *call) spendBudget(start time.Time) {
+	d := time.Since(start)
 	c.waited += d
 	if c.limit.budget >= 0 {
 		c.limit.budget = max(c.limit.budget-d, 0)
@@ -74,7 +88,6 @@ func (c *call) spendBudget(start time.Time) time.Time {
 	if d >= noticeable {
 		c.emit(Event{Kind: EventLimitWait, Wait: d})
 	}
-	return now
 }
 
 // limiterAnswerTime is what a Limiter may need to answer. It may ask another

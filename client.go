@@ -50,8 +50,8 @@ type Client struct {
 	retry         RetryPolicy
 	quota         *quota
 	limiter       Limiter
-	throttle      *throttle.Gate // of all calls but the token call
-	tokenThrottle *throttle.Gate
+	throttle      *throttle.Throttle // of all calls but the token call
+	tokenThrottle *throttle.Throttle
 	tokens        TokenSource
 	observers     []func(context.Context, Event)
 	tracer        *tracer       // nil without one
@@ -80,7 +80,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	if c.transport = c.http.Transport; c.transport == nil {
 		c.transport = defaultTransport()
 	}
-	c.throttle, c.tokenThrottle = throttle.New(c.limitChanged), throttle.New(nil)
+	c.throttle, c.tokenThrottle = throttle.New(c.limitChanged), throttle.New(c.limitChanged)
 	c.Transcriptions, c.Scribes = &TranscriptionsService{c}, &ScribesService{c}
 	return c, nil
 }

@@ -15,8 +15,8 @@ const (
 	EventAttempt           EventKind = "attempt"            // a request was answered or failed: Attempt, Number, Err
 	EventRetry             EventKind = "retry"              // the call now waits to be repeated: Wait, Err
 	EventLimitWait         EventKind = "limit_wait"         // the call has waited for the rate limit: Wait
-	EventLimitClosed       EventKind = "limit_closed"       // all calls of the client wait for the rate limit: Wait, Waiting
-	EventLimitOpened       EventKind = "limit_opened"       // they go on: Waiting
+	EventLimitClosed       EventKind = "limit_closed"       // the calls of an endpoint wait for the rate limit: Route, Wait, Waiting
+	EventLimitOpened       EventKind = "limit_opened"       // they go on: Route, Waiting
 	EventToken             EventKind = "token"              // a token was fetched, or was not: Err
 	EventPoll              EventKind = "poll"               // a job was looked at: ID, Status, Number, Wait until the next time, Err
 	EventCall              EventKind = "call"               // a call ended: Duration, Number of attempts, ID of the job it asked for or created, Err
@@ -35,7 +35,7 @@ type Event struct {
 	Time      time.Time
 	Call      int64 // number of the call in its client; a wait and its polls are one call
 	Method    string
-	Route     string  // with ids, without a query
+	Route     string  // with ids, without a query; of EventLimitClosed and EventLimitOpened with {id} for each
 	RequestID string  // masked if it does not look like an id
 	Number    int     // of the attempt or poll, counted from 1; of EventCall and EventJob, how many there were
 	Attempt   Attempt // of EventAttempt

@@ -22,6 +22,9 @@ type callOptions struct {
 	info     *CallInfo
 	commit   func(context.Context) error
 	number   int64 // of the call in events; 0 for the next
+
+	maxAttempts  int           // 0 for that of the client
+	maxLimitWait time.Duration // likewise
 }
 
 type callOption func(*callOptions)
@@ -62,6 +65,18 @@ func WithCommit(f func(context.Context) error) CallOption {
 // *RequestError, leaves dst as it was.
 func WithCallInfo(dst *CallInfo) CallOption {
 	return callOption(func(o *callOptions) { o.info = dst })
+}
+
+// WithMaxAttempts makes a call end after n attempts instead of RetryPolicy.MaxAttempts; 1
+// means no retry. The client's value applies if n is zero or less.
+func WithMaxAttempts(n int) CallOption {
+	return callOption(func(o *callOptions) { o.maxAttempts = max(n, 0) })
+}
+
+// WithMaxLimitWait makes a call wait for the rate limit for d at most, instead of for
+// RetryPolicy.MaxLimitWait. A negative d means never to wait. The client's value applies if d is zero.
+func WithMaxLimitWait(d time.Duration) CallOption {
+	return callOption(func(o *callOptions) { o.maxLimitWait = d })
 }
 
 type waitOptions struct {

@@ -2,6 +2,7 @@ package ambient
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/throttle"
@@ -23,11 +24,12 @@ type Limiter interface {
 	Wait(context.Context) error
 }
 
-// limitChanged tells observers that the gate closed or opened.
+// limitChanged reports that an endpoint has closed or opened.
 func (c *Client) limitChanged(change throttle.Change) {
+	e := Event{Kind: EventLimitOpened, Waiting: change.Waiting}
 	if change.Closed {
-		c.emit(change.Context, Event{Kind: EventLimitClosed, Wait: time.Until(change.Until), Waiting: change.Waiting})
-	} else {
-		c.emit(change.Context, Event{Kind: EventLimitOpened, Waiting: change.Waiting})
+		e.Kind, e.Wait = EventLimitClosed, time.Until(change.Until)
 	}
+	e.Method, e.Route, _ = strings.Cut(change.Endpoint, " ")
+	c.emit(change.Context, e)
 }

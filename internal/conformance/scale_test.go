@@ -120,7 +120,7 @@ func (w *window) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // Ten thousand calls at once are all served, in the limit's time, with hardly
-// any refused.
+// any refused, where one call before them has shown the limit.
 func TestTenThousandCallsAtOnce(t *testing.T) {
 	t.Parallel()
 	calls := 10_000
@@ -132,11 +132,13 @@ func TestTenThousandCallsAtOnce(t *testing.T) {
 		w := &window{clockwork: clock, limit: calls / 10}
 		client, err := ambient.NewClient(ambient.WithToken("synthetic"), ambient.WithHTTPClient(&http.Client{Transport: w}))
 		require.NoError(t, err)
+		_, err = client.Transcriptions.Get(t.Context(), 7)
+		require.NoError(t, err)
 		start := time.Now()
 		for _, err := range harness.Callers(calls, func() error { _, err := client.Transcriptions.Get(t.Context(), 7); return err }) {
 			require.NoError(t, err)
 		}
-		assert.Equal(t, calls, w.took)
+		assert.Equal(t, calls+1, w.took)
 		assert.LessOrEqual(t, w.refused, calls/100)
 		assert.LessOrEqual(t, time.Since(start), 13*time.Second)
 	})

@@ -172,3 +172,12 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// Wait is how long to wait before a refused request is tried again, or unknown where
+// the answer does not say. It may be negative.
+func (i Info) Wait(unknown time.Duration) time.Duration {
+	if until := i.Until(); !until.IsZero() {
+		return time.Until(until)
+	}
+	return unknown
+}

@@ -1,280 +1,182 @@
-// Package throttle holds back the requests of a whole client while a rate limit
-// lasts, and lets them go, first come first served, as the limit allows.
-//
-// With headers that tell what remains it lets that many go. Without, it pauses
-// after a refusal and then lets requests go one by one, at first slowly.
+// Package throttle holds back the requests of a client while a rate limit lasts, and
+// lets them go, first come first served, as the limit allows. An endpoint has a closing,
+// which a refusal brings, a queue, and a ramp, which is the pace after a closing. A
+// window is what headers report of a limit, and endpoints with the same limit share it.
 package throttle
 
 import (
-	"container/list"
+	"cmp"
 	"context"
+	"maps"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 )
 
-const (
-	coldFlight = 8                      // requests in flight until the first answer of all
-	heldFor    = 10 * time.Second       // longest that a request in flight holds room: a limiter has counted it by then
-	maxClosed  = 24 * time.Hour         // longest closing: a reset beyond it is tried before
-	minClosed  = 100 * time.Millisecond // shortest closing, doubling with each refusal in a row
-	minPause   = 250 * time.Millisecond // closing without a known reset, doubling likewise
-	maxPause   = 30 * time.Second
-	perPause   = 64               // requests let go in one pause's time after a closing, doubling each time it goes well
-	minGap     = time.Millisecond // requests closer than this are not held apart
-	sharedFor  = 8                // windows for which a refusal shows that others use the account
-	sharedPart = 8                // share of what remains that is put in flight then
-)
-
-// A Gate is safe for concurrent use.
-type Gate struct {
-	notify func(Change)
-
-	mu       sync.Mutex
-	queue    list.List // of *waiter, in order of arrival
-	arrivals uint64
-	inFlight int       // requests that hold room: those of this epoch
-	epoch    uint64    // ends with a window, and after heldFor
-	epochEnd time.Time // the latter; of no meaning while nothing is in flight
-	answered bool      // an answer was seen, so the server is known to cope
-
-	// Closing.
-	closedAt    time.Time
-	closedUntil time.Time
-	open        bool            // false from a closing until it is noticed that it ended
-	refusals    int             // closings since the last success
-	goodCalls   int             // successes since the last closing
-	closedBy    context.Context // of the last closing
-
-	// What the headers say; remaining is -1 when unknown.
-	remaining, limit int64
-	reset            time.Time
-	shared           int // windows for which others are taken to use the account
-
-	// Opening when nothing is known of what remains.
-	pause    time.Duration
-	gap      time.Duration // between two requests; 0 = none
-	flight   int           // requests in flight while there is a gap
-	released int           // requests since gap was last halved
-	nextGo   time.Time
-
-	timer   *time.Timer
-	shownTo time.Time // the latest opening that the queue was checked against
-	changes []Change  // not yet told
-	woken   []*waiter // settled, and not yet awake
+// A Throttle is safe for concurrent use. Inside, a time is the duration since an epoch.
+type Throttle struct {
+	onChange  func(Change)
+	epoch     time.Time // before anything
+	mu        sync.Mutex
+	endpoints map[string]*endpoint
+	arrivals  uint64
+	timer     *time.Timer
+	changes   []Change // not yet reported
 }
 
-// A Change is a closing or opening of the gate.
+// A Change is the closing or the opening of an endpoint.
 type Change struct {
-	Context context.Context // has the values of the call that brought the closing about, and no end
-	Closed  bool
-	Until   time.Time // of a closing
-	Waiting int       // calls in the line
+	Context  context.Context // of the call that closed it, without its end
+	Endpoint string
+	Closed   bool
+	Until    time.Time // of a closing
+	Waiting  int       // calls that wait
 }
 
-// New returns an open gate. notify, if any, is told of closings and openings;
-// it must not call the gate.
-func New(notify func(Change)) *Gate {
-	return &Gate{notify: notify, open: true, remaining: -1, limit: -1}
+// New returns a Throttle that lets everything go, since it knows nothing. It reports
+// closings and openings to onChange, which must not call the Throttle.
+func New(onChange func(Change)) *Throttle {
+	return &Throttle{onChange: onChange, epoch: time.Now().Add(-time.Hour), endpoints: map[string]*endpoint{}}
 }
 
-// A Ticket is the right to one request. It must be given back with Leave.
-type Ticket struct {
-	ctx   context.Context
-	at    time.Time
-	epoch uint64
-}
-
-// Outcome is what became of a request.
-type Outcome struct {
-	Answered bool                 // an answer came, whatever it was
-	Refused  bool                 // the answer was a refusal for the rate limit
-	Info     ratelimitheader.Info // of the answer
-}
-
-// unlock ends a critical section, tells what changed in it, and only then wakes
-// who may go on: what a caller is told of its own call comes before its end. They
-// are woken even if notify panics.
-func (g *Gate) unlock() {
-	changes, woken := g.changes, g.woken
-	g.changes, g.woken = nil, nil
-	g.mu.Unlock()
-	defer func() {
-		for _, w := range woken {
-			close(w.verdict)
+// Acquire waits for a permit to send a request to an endpoint. The error is ctx's, or a
+// *TooLongError as soon as the endpoint is known to stay closed for longer than ctx or
+// maxWait allow. Where it is open, maxWait ends with a permit. A call keeps its place in
+// the queue from one request to the next by its position, which is 0 at first.
+func (t *Throttle) Acquire(ctx context.Context, name string, maxWait time.Duration, position *uint64) (*Permit, error) {
+	now := t.lock()
+	e := t.endpointOf(name)
+	t.arrivals++
+	*position = cmp.Or(*position, t.arrivals)
+	if _, next := e.opens(now); next <= now && len(e.queue) == 0 {
+		defer t.unlock(now)
+		return e.grant(now), nil
+	}
+	w := &waiter{position: *position, latest: now + min(maxWait, never-now), done: make(chan struct{})}
+	if d, ok := ctx.Deadline(); ok {
+		w.latest = min(w.latest, now+time.Until(d))
+	}
+	e.queue.enqueue(w)
+	e.checked = min(e.checked, w.latest)
+	t.unlock(now)
+	select {
+	case <-w.done:
+	case <-time.After(maxWait):
+		now := t.lock()
+		defer t.unlock(now)
+		if e.queue.remove(w) {
+			return e.grant(now), nil
 		}
-	}()
-	if g.notify != nil {
-		for _, c := range changes {
-			g.notify(c)
+	case <-ctx.Done():
+		defer t.unlock(t.lock())
+		if !e.queue.remove(w) && w.permit != nil {
+			w.permit.reclaim() // for the next in the queue
 		}
+		return nil, ctx.Err()
 	}
+	return w.permit, w.err
 }
 
-// Leave gives a ticket back with what became of its request.
-func (g *Gate) Leave(t Ticket, o Outcome) {
-	g.mu.Lock()
-	defer g.unlock()
-	now := time.Now()
-	heldRoom := g.giveBack(t)
-	g.answered = g.answered || o.Answered
-	if o.Refused && g.remaining > 0 {
-		g.shared = sharedFor // somebody else took what was left for us
+// Confirm reports just before its request whether a permit still holds. A permit is
+// released, and does not hold, if its endpoint has closed since.
+func (t *Throttle) Confirm(p *Permit) bool {
+	now := t.lock()
+	defer t.unlock(now)
+	if opens, _ := p.endpoint.opens(now); opens > now && opens != p.opens {
+		p.reclaim()
+		return false
 	}
-	switch {
-	case o.Answered && o.Info.Remaining >= 0:
-		g.learn(o.Info, now)
-	case g.remaining > 0 && heldRoom:
-		g.remaining--
-	}
-	switch {
-	case o.Refused:
-		g.refuse(t, o.Info, now)
-	case o.Answered:
-		g.refusals = 0
-		g.goodCalls++
-	}
-	if g.open && g.remaining == 0 && now.Before(g.reset) {
-		g.shut(t, g.reset, g.queue.Len())
-	}
-	g.dispatch(now)
+	p.sent, p.known, p.version = now, p.window.remaining, p.window.version+1
+	return true
 }
 
-// learn takes over what an answer says. Answers come in any order and their
-// resets are whole seconds, so one within a second of the known reset speaks
-// of the same window and can only lower what remains of it.
-func (g *Gate) learn(info ratelimitheader.Info, now time.Time) {
-	reset := atMost(info.Reset, now.Add(maxClosed))
-	ahead := reset.Sub(g.reset)
-	switch {
-	case !reset.After(now):
-		// No window, or one that is over: what remained of it says nothing.
-	case g.reset.IsZero() || ahead >= time.Second:
-		g.remaining, g.limit, g.reset = info.Remaining, info.Limit, reset
-		if g.limit == 0 {
-			g.limit = -1 // a window that allows nothing would never end
-		}
-	case ahead > -time.Second:
-		g.remaining = min(g.remaining, info.Remaining)
-		g.reset = g.reset.Add(max(ahead, 0))
-	}
-}
-
-func atMost(t, latest time.Time) time.Time {
-	if t.After(latest) {
-		return latest
-	}
-	return t
-}
-
-// refuse closes the gate, unless the refused request was on its way before the
-// last closing and so says nothing new.
-func (g *Gate) refuse(t Ticket, info ratelimitheader.Info, now time.Time) {
-	if !t.at.After(g.closedAt) {
+// Release gives a permit back with the status of the answer, 0 without one, and what
+// the answer reports of the limit.
+func (t *Throttle) Release(ctx context.Context, p *Permit, status int, info ratelimitheader.Info) {
+	now := t.lock()
+	defer t.unlock(now)
+	if p.sent == 0 {
+		p.reclaim()
 		return
 	}
-	g.refusals++
-	until := now.Add(min(minClosed<<min(g.refusals-1, 16), maxPause))
-	if reset := info.Until(); !reset.IsZero() {
-		if reset.After(until) {
-			until = atMost(reset, now.Add(maxClosed))
-		}
-	} else {
-		until = now.Add(g.lengthen())
+	e, refused := p.endpoint, status == http.StatusTooManyRequests
+	if !e.last.Closed {
+		e.last.Context = ctx
 	}
-	g.gap, g.flight, g.released = max(g.pause, minPause)/perPause, coldFlight, 0
-	g.goodCalls = 0
-	g.closedAt, g.closedUntil = now, until
-	g.shut(t, until, g.queue.Len()+1) // the refused call waits too
-}
-
-// shut tells of a closing.
-func (g *Gate) shut(t Ticket, until time.Time, waiting int) {
-	g.open, g.closedBy = false, context.WithoutCancel(t.ctx)
-	g.changes = append(g.changes, Change{Context: g.closedBy, Closed: true, Until: until, Waiting: waiting})
-}
-
-// lengthen adapts the pause: longer when the last one brought nothing, shorter
-// when it brought plenty.
-func (g *Gate) lengthen() time.Duration {
+	t.updateWindow(p, info, refused, now)
 	switch {
-	case g.pause == 0:
-		g.pause = minPause
-	case g.goodCalls == 0:
-		g.pause = min(2*g.pause, maxPause)
-	case g.goodCalls >= perPause:
-		g.pause = max(g.pause/2, minPause)
+	case p.sent <= e.closing.since:
+		// It says nothing of the closing, which came later.
+	case refused:
+		e.closing.pause(info.Wait(e.ramp.growPause()), now)
+	case status >= 200 && status < 500:
+		e.onPassed(p, now)
 	}
-	return g.pause
 }
 
-// dispatch lets the first in line go while there is room, and sets the timer
-// for the time when there may be more.
-func (g *Gate) dispatch(now time.Time) {
-	for g.queue.Len() > 0 {
-		opens, ok := g.room(now)
-		if !ok {
-			g.sleep(opens, now)
-			return
+func (t *Throttle) lock() (now time.Duration) { t.mu.Lock(); return time.Since(t.epoch) }
+
+// unlock grants all that may go, in the order of arrival, and sets the timer for when
+// more may. It reports the changes of the section that it ends.
+func (t *Throttle) unlock(now time.Duration) {
+	e, wake := t.first(now)
+	for ; e != nil; e, wake = t.first(now) {
+		w := e.queue[0]
+		e.queue = e.queue[1:]
+		w.permit = e.grant(now)
+		close(w.done)
+	}
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	if wake < never {
+		t.timer = time.AfterFunc(wake-now, func() { t.unlock(t.lock()) })
+	}
+	changes := t.changes
+	t.changes = nil
+	t.mu.Unlock()
+	for _, c := range changes {
+		t.onChange(c)
+	}
+}
+
+// first returns the endpoint whose first waiter may go now, or when to look again. It
+// notes which endpoints have closed or opened, and ends the waits that are too long.
+func (t *Throttle) first(now time.Duration) (first *endpoint, wake time.Duration) {
+	wake = never
+	for _, e := range t.endpoints {
+		opens, next := e.opens(now)
+		if closed := opens > now; closed != e.last.Closed {
+			e.last = Change{context.WithoutCancel(e.last.Context), e.last.Endpoint, closed, t.epoch.Add(opens), len(e.queue)}
+			if e.closing.since == now {
+				e.last.Waiting++ // the refused call
+			}
+			t.changes = append(t.changes, e.last)
 		}
-		w := g.queue.Remove(g.queue.Front()).(*waiter)
-		g.settle(w, g.issue(w.ctx, now), nil)
-	}
-}
-
-// sleep sets the timer and sends away who cannot wait that long. Where an answer
-// may make room at any time, nobody is: the timer is for the case that none comes.
-func (g *Gate) sleep(opens, now time.Time) {
-	if opens.IsZero() {
-		opens = g.epochEnd
-		if g.remaining >= 0 && !g.reset.IsZero() {
-			opens = atMost(opens, g.reset)
+		if opens > max(now, e.checked) {
+			e.queue.rejectImpatient(opens, t.epoch)
 		}
-	} else if opens.After(g.shownTo) && opens.Sub(now) >= minClosed {
-		g.shownTo = opens
-		g.sendAway(opens)
+		e.checked = opens
+		switch {
+		case len(e.queue) == 0:
+		case next > now:
+			wake = min(wake, next)
+		case first == nil || e.queue[0].position < first.queue[0].position:
+			first = e
+		}
 	}
-	if g.timer == nil {
-		g.timer = time.AfterFunc(opens.Sub(now), g.wake)
-	} else {
-		g.timer.Reset(opens.Sub(now))
-	}
+	return first, wake
 }
 
-func (g *Gate) wake() {
-	g.mu.Lock()
-	defer g.unlock()
-	g.dispatch(time.Now())
-}
-
-// Enter waits for a ticket: until ctx ends, or for patience at most if that is not
-// negative, or not at all for time to pass if it is. order keeps a call's place in
-// the line from one request to the next: it is 0 at first and then what Enter
-// made it.
-//
-// The error is ctx's or a *TooLongError, and that at once when it is known
-// that the gate stays closed for longer.
-func (g *Gate) Enter(ctx context.Context, patience time.Duration, order *uint64) (Ticket, error) {
-	g.mu.Lock()
-	if *order == 0 {
-		g.arrivals++
-		*order = g.arrivals
+// endpointOf finds or makes an endpoint. It forgets some where routes are made up.
+func (t *Throttle) endpointOf(name string) *endpoint {
+	if len(t.endpoints) >= 500 {
+		maps.DeleteFunc(t.endpoints, func(_ string, e *endpoint) bool { return len(e.queue) == 0 })
 	}
-	now := time.Now()
-	opens, ok := g.room(now)
-	if ok && g.queue.Len() == 0 {
-		t := g.issue(ctx, now)
-		g.unlock()
-		return t, nil
+	if t.endpoints[name] == nil {
+		t.endpoints[name] = &endpoint{last: Change{Endpoint: name}, window: newWindow()}
 	}
-	w := newWaiter(ctx, patience, *order, now)
-	if err := w.outlast(opens); err != nil {
-		g.unlock()
-		return Ticket{}, err
-	}
-	w.place = g.line(w)
-	g.dispatch(now)
-	g.unlock()
-	return g.wait(ctx, w)
+	return t.endpoints[name]
 }

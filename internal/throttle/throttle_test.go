@@ -2,249 +2,301 @@ package throttle
 
 import (
 	"context"
-	"slices"
-	"sync"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 )
 
-// bench is a gate under test, in virtual time.
-type bench struct {
-	*testing.T
-	*Gate
-	start time.Time
-
-	told    sync.Mutex
-	changes []Change
-}
-
-func onBench(t *testing.T, test func(b *bench)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b := &bench{T: t, start: time.Now()}
-		b.Gate = New(func(c Change) {
-			b.told.Lock()
-			defer b.told.Unlock()
-			b.changes = append(b.changes, c)
-		})
-		test(b)
-	})
-}
-
-// enter takes a ticket that must be there at once.
-func (b *bench) enter() Ticket {
-	b.Helper()
-	before := time.Now()
-	ticket, err := b.Enter(b.Context(), time.Hour, new(uint64))
-	require.NoError(b, err)
-	require.Equal(b, before, time.Now(), "the gate is open")
-	return ticket
-}
-
-// waits is how long the next call waits for its ticket, which it gives back
-// with the outcome.
-func (b *bench) waits(o Outcome) time.Duration {
-	b.Helper()
-	before := time.Now()
-	ticket, err := b.Enter(b.Context(), time.Hour, new(uint64))
-	require.NoError(b, err)
-	waited := time.Since(before)
-	b.Leave(ticket, o)
-	return waited
-}
-
-// seen are the closings and openings so far.
-func (b *bench) seen() []Change {
-	synctest.Wait()
-	b.told.Lock()
-	defer b.told.Unlock()
-	return slices.Clone(b.changes)
-}
-
-// idle checks that nothing is in flight and nobody waits.
-func (b *bench) idle() {
-	b.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	assert.Zero(b, b.inFlight)
-	assert.Zero(b, b.queue.Len())
-}
-
-func (b *bench) since() time.Duration { return time.Since(b.start) }
-
-// open is the gate after its first answer, which told nothing.
-func (b *bench) open() { b.Leave(b.enter(), good) }
-
-var (
-	good    = Outcome{Answered: true, Info: unknown}
-	refused = Outcome{Answered: true, Refused: true, Info: unknown}
-	lost    = Outcome{Info: unknown}
-)
-
-// told is an outcome with headers: what remains, and the seconds to the reset.
-func told(refusal bool, limit, remaining int64, reset time.Duration) Outcome {
-	return Outcome{Answered: true, Refused: refusal, Info: ratelimitheader.Info{Limit: limit, Remaining: remaining, Reset: time.Now().Add(reset)}}
-}
-
-// retryAfter is a refusal with that header alone.
-func retryAfter(d time.Duration) Outcome {
-	info := unknown
-	info.RetryAfter = time.Now().Add(d)
-	return Outcome{Answered: true, Refused: true, Info: info}
-}
-
-// A client that knows nothing has eight requests in flight until its first
-// answer, whatever that is; after a good one there is no limit.
-func TestColdStart(t *testing.T) {
+// An endpoint of which nothing is known lets everything go, however slow the answers
+// are, and however short a call can wait.
+func TestNothingKnown(t *testing.T) {
 	onBench(t, func(b *bench) {
-		var tickets []Ticket
-		for range coldFlight {
-			tickets = append(tickets, b.enter())
+		for range 64 {
+			b.send(post)
 		}
-		ninth := make(chan Ticket)
-		for range 30 {
-			go func() {
-				ticket, err := b.Enter(b.Context(), time.Hour, new(uint64))
-				require.NoError(b, err)
-				ninth <- ticket
-			}()
+		time.Sleep(time.Minute)
+		for range 64 {
+			_, err := b.Acquire(b.Context(), post, -1, new(uint64))
+			assert.NoError(b, err)
 		}
-		synctest.Wait()
-		assert.Empty(b, ninth)
-		b.Leave(tickets[0], lost)
-		<-ninth
-		synctest.Wait()
-		assert.Empty(b, ninth, "one that was not answered tells nothing")
-		b.Leave(tickets[1], good)
-		for range 29 {
-			<-ninth
-		}
-		assert.Zero(b, b.since())
+		b.send(get)
 	})
 }
 
-// A 429 closes the gate until its reset: for all, and to the moment.
+// A 429 closes its endpoint until the reset, to the moment.
 func TestClosing(t *testing.T) {
 	for _, c := range []struct {
-		name    string
-		outcome func() Outcome
-		want    time.Duration
+		name   string
+		answer func() answer
+		want   time.Duration
 	}{
-		{"Retry-After", func() Outcome { return retryAfter(7 * time.Second) }, 7 * time.Second},
-		{"reset", func() Outcome { return told(true, 100, 0, 7*time.Second) }, 7 * time.Second},
-		{"reset without a count", func() Outcome { return told(true, -1, -1, 7*time.Second) }, 7 * time.Second},
-		{"the later of the two where they differ", func() Outcome {
-			o := told(true, 100, 0, 60*time.Second)
-			o.Info.RetryAfter = time.Now().Add(7 * time.Second)
-			return o
-		}, 60 * time.Second},
-		{"the more exact of the two where they agree", func() Outcome {
-			o := told(true, 100, 0, 6300*time.Millisecond)
-			o.Info.RetryAfter = time.Now().Add(7 * time.Second)
-			return o
+		{"Retry-After", func() answer { return retryAfter(7 * time.Second) }, 7 * time.Second},
+		{"reset", func() answer { return told(429, 100, 0, 7*time.Second) }, 7 * time.Second},
+		{"reset without a count", func() answer { return told(429, -1, -1, 7*time.Second) }, 7 * time.Second},
+		{"reset of a limit of 0", func() answer { return told(429, 0, 0, 7*time.Second) }, 7 * time.Second},
+		{"the later of the two where they differ", func() answer {
+			a := told(429, 100, 0, 50*time.Second)
+			a.info.RetryAfter = time.Now().Add(7 * time.Second)
+			return a
+		}, 50 * time.Second},
+		{"the more exact of the two where they agree", func() answer {
+			a := told(429, 100, 0, 6300*time.Millisecond)
+			a.info.RetryAfter = time.Now().Add(7 * time.Second)
+			return a
 		}, 6300 * time.Millisecond},
-		{"reset of 0", func() Outcome { return retryAfter(0) }, minClosed},
-		{"reset in the past", func() Outcome { return told(true, 100, 0, -time.Hour) }, minClosed},
+		{"reset of 0", func() answer { return retryAfter(0) }, minClosed},
+		{"reset in the past", func() answer { return told(429, 100, 0, -time.Hour) }, minClosed},
+		{"nothing", func() answer { return refused }, minPause},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			onBench(t, func(b *bench) {
-				b.open()
-				ticket := b.enter()
+				p := b.send(get)
 				time.Sleep(50 * time.Millisecond)
-				b.Leave(ticket, c.outcome())
-				assert.Equal(b, c.want, b.waits(good))
+				b.end(p, c.answer())
+				assert.Equal(b, c.want, b.waits(get, good))
 				changes := b.seen()
 				require.Len(b, changes, 2)
 				assert.True(b, changes[0].Closed)
-				assert.Equal(b, 1, changes[0].Waiting, "the refused call itself")
-				assert.True(b, changes[0].Until.After(b.start.Add(50*time.Millisecond)))
+				assert.Equal(b, get, changes[0].Endpoint)
+				assert.Equal(b, 1, changes[0].Waiting, "the refused call")
+				assert.Equal(b, b.start.Add(50*time.Millisecond+c.want), changes[0].Until)
 				assert.False(b, changes[1].Closed)
+				assert.Equal(b, get, changes[1].Endpoint)
 			})
 		})
 	}
 }
 
-// A server that refuses again and again with a reset that has passed is asked
-// less and less often: it cannot make the client spin.
-func TestPastResetsDoNotSpin(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.open()
-		past := retryAfter(-time.Minute)
-		want := minClosed
-		b.waits(past)
-		for range 12 {
-			assert.Equal(b, want, b.waits(past))
-			want = min(2*want, maxPause)
-		}
-		assert.Equal(b, maxPause, b.waits(good))
-		b.waits(past)
-		assert.Equal(b, minClosed, b.waits(good), "one that succeeds begins it anew")
-	})
-}
-
-// Without any header the pause is 250 ms, doubles while nothing succeeds, and
-// shrinks again when enough does.
-func TestPauseWithoutHeaders(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.open()
-		want := minPause
-		b.waits(refused)
-		for range 9 {
-			assert.Equal(b, want, b.waits(refused))
-			want = min(2*want, maxPause)
-		}
-		assert.Equal(b, maxPause, want)
-		for range perPause {
-			b.waits(good)
-		}
-		b.waits(refused)
-		assert.Equal(b, maxPause/2, b.waits(good))
-		b.waits(good)
-		b.waits(refused)
-		assert.Equal(b, maxPause/2, b.waits(good), "two calls are no proof that less will do")
-	})
-}
-
-// A refusal of a request that was on its way before the gate closed says
-// nothing new, and one as old as the closing itself does not count again.
-func TestLateRefusalsDoNotExtend(t *testing.T) {
-	for _, apart := range []time.Duration{0, 10 * time.Millisecond} {
+// No refusal of an endpoint holds up another one.
+func TestEndpointsDoNotHoldEachOtherUp(t *testing.T) {
+	for _, a := range []answer{refused, retryAfter(time.Hour), told(429, 5, 0, time.Hour), told(429, -1, 0, time.Hour), told(200, 5, 0, time.Hour)} {
 		onBench(t, func(b *bench) {
-			b.open()
-			var tickets []Ticket
-			for range 20 {
-				tickets = append(tickets, b.enter())
+			b.end(b.send(get), told(200, 1000, 999, time.Minute))
+			a.info.Reset = b.start.Add(time.Hour)
+			b.end(b.send(post), a)
+			for range 100 {
+				b.end(b.send(get), told(200, 1000, 900, time.Minute))
 			}
-			time.Sleep(apart)
-			for i, ticket := range tickets {
-				b.Leave(ticket, retryAfter(time.Second+time.Duration(i)*time.Minute))
+			for n := range 100 {
+				b.end(b.send(fmt.Sprint("GET /", n)), good)
 			}
-			assert.Equal(b, time.Second, b.waits(good), "%v apart", apart)
-			assert.Len(b, b.seen(), 2)
-
-			// Nor does it make the next pause longer.
-			b.waits(refused)
-			assert.Equal(b, minPause, b.waits(good))
 		})
 	}
 }
 
-// The context of one who has a ticket is none of the gate's business, and that
-// of one who comes too late is seen at once.
-func TestEnterWithAnEndedContext(t *testing.T) {
+// A server that refuses again and again with a reset that has passed is asked less and
+// less often. Successes of other endpoints change nothing of that, and one of its own
+// ends it.
+func TestPastResetsDoNotSpin(t *testing.T) {
 	onBench(t, func(b *bench) {
-		b.open()
-		b.Leave(b.enter(), retryAfter(time.Minute))
-		ctx, cancel := context.WithCancel(b.Context())
+		past := retryAfter(-time.Minute)
+		want := minClosed
+		b.waits(post, past)
+		for range 12 {
+			b.end(b.send(get), good)
+			assert.Equal(b, want, b.waits(post, past))
+			want = min(2*want, maxPause)
+		}
+		assert.Equal(b, maxPause, b.waits(post, good))
+		b.waits(post, past)
+		assert.Equal(b, minClosed, b.waits(post, good))
+	})
+}
+
+// A refusal of a request that was on its way before the endpoint closed says nothing
+// new, and neither does a success.
+func TestLateAnswers(t *testing.T) {
+	for _, apart := range []time.Duration{0, 10 * time.Millisecond} {
+		onBench(t, func(b *bench) {
+			var permits []*Permit
+			for range 20 {
+				permits = append(permits, b.send(get))
+			}
+			time.Sleep(apart)
+			for i, p := range permits {
+				if b.end(p, retryAfter(time.Second+time.Duration(i)*time.Minute)); i == 10 {
+					b.end(p, good)
+				}
+			}
+			assert.Equal(b, time.Second, b.waits(get, good), "%v apart", apart)
+			assert.Len(b, b.seen(), 2)
+
+			// Nor does it make the next pause longer.
+			b.waits(get, refused)
+			assert.Equal(b, 2*minPause, b.waits(get, good), "the second refusal")
+		})
+	}
+}
+
+// An answer of 500 or more comes from who knows whom, and opens nothing.
+func TestServerErrorsOpenNothing(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), retryAfter(10*time.Hour))
+		time.Sleep(closingProbe)
+		for range 3 {
+			b.end(b.send(get), answer{503, unknown})
+			assert.Equal(b, closingProbe, b.waits(get, lost))
+			time.Sleep(closingProbe)
+		}
+		b.end(b.send(get), answer{404, unknown})
+		b.end(b.send(get), good)
+	})
+}
+
+// A closing by a 429 is tried after 15 minutes and every 15 minutes, not before. What
+// the answer says is believed.
+func TestProbeOfAClosing(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), retryAfter(24*time.Hour))
+		assert.Equal(b, closingProbe, b.waits(get, refused), "a refusal that says nothing")
+		assert.Equal(b, 2*minPause, b.waits(get, retryAfter(24*time.Hour)))
+		assert.Equal(b, closingProbe, b.waits(get, retryAfter(24*time.Hour)))
+		assert.Equal(b, closingProbe, b.waits(get, lost), "no answer is no news")
+		assert.Equal(b, closingProbe, b.waits(get, good))
+		b.send(get)
+	})
+}
+
+// The reset alone decides whether a wait can end in time. Whoever comes when a probe is
+// due is the probe, and only one is.
+func TestTheResetAloneDecides(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), retryAfter(24*time.Hour))
+		for range 14 {
+			time.Sleep(time.Minute)
+			assert.Equal(b, b.start.Add(24*time.Hour), b.rejected(get, 20*time.Minute).Until)
+		}
+		time.Sleep(time.Minute)
+		probe, err := b.Acquire(b.Context(), get, -1, new(uint64))
+		require.NoError(b, err)
+		assert.True(b, b.Confirm(probe))
+		b.rejected(get, 20*time.Minute)
+		b.end(probe, good)
+		b.send(get)
+	})
+}
+
+// An unused permit to probe is the next call's.
+func TestUnusedProbe(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), retryAfter(24*time.Hour))
+		time.Sleep(closingProbe)
+		p, err := b.Acquire(b.Context(), get, time.Hour, new(uint64))
+		require.NoError(b, err)
+		b.end(p, lost)
+		b.send(get)
+		b.rejected(get, time.Hour)
+	})
+}
+
+// A reset that is a year away, as one in milliseconds that is read as seconds, does not
+// stop a client for a year.
+func TestNoClosingLastsForEver(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func() answer
+		want   time.Duration
+	}{
+		"Retry-After":        {func() answer { return retryAfter(1000 * time.Hour) }, closingProbe},
+		"reset on a refusal": {func() answer { return told(429, 100, 0, 1000*time.Hour) }, closingProbe},
+		"reset on a success": {func() answer { return told(200, 100, 0, 1000*time.Hour) }, windowProbe},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, func(b *bench) {
+				b.end(b.send(get), c.answer())
+				assert.Equal(b, c.want, b.waits(get, good))
+				b.send(get)
+			})
+		})
+	}
+}
+
+// A permit is confirmed after a wait for something else. It does not hold if its
+// endpoint has closed in that time. The call keeps its place.
+func TestConfirm(t *testing.T) {
+	for name, closing := range map[string]answer{"a refusal": refused, "a header": told(200, 9, 0, time.Second)} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, func(b *bench) {
+				first := b.send(get)
+				var position uint64
+				p, err := b.Acquire(b.Context(), get, time.Hour, &position)
+				require.NoError(b, err)
+				time.Sleep(10 * time.Millisecond)
+				closing.info.Reset = time.Now().Add(time.Second)
+				b.end(first, closing)
+				assert.False(b, b.Confirm(p))
+
+				went := make(chan uint64, 10)
+				for range 5 {
+					go func() {
+						var position uint64
+						p, err := b.Acquire(b.Context(), get, time.Hour, &position)
+						assert.NoError(b, err)
+						went <- position
+						assert.True(b, b.Confirm(p))
+						b.end(p, good)
+					}()
+				}
+				synctest.Wait()
+				p, err = b.Acquire(b.Context(), get, time.Hour, &position)
+				require.NoError(b, err)
+				assert.Less(b, len(went), 5)
+				assert.True(b, b.Confirm(p))
+				b.end(p, good)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				close(went)
+				for other := range went {
+					assert.Greater(b, other, position)
+				}
+				b.idle()
+			})
+		})
+	}
+}
+
+// What a Change tells of who waits, and whose call it was.
+func TestChanges(t *testing.T) {
+	type key struct{}
+	onBench(t, func(b *bench) {
+		ctx := context.WithValue(b.Context(), key{}, "the first")
+		ctx, cancel := context.WithCancel(ctx)
+		p, q := b.send(get), b.send(get)
+		b.Release(ctx, p, 200, told(200, 9, 0, time.Minute).info)
+		b.Release(b.Context(), q, 200, told(200, 9, 0, time.Minute).info)
 		cancel()
-		_, err := b.Enter(ctx, time.Hour, new(uint64))
-		assert.ErrorIs(b, err, context.Canceled)
-		assert.Zero(b, b.since())
+		for range 3 {
+			go b.waits(get, good)
+		}
+		synctest.Wait()
+		b.rejected(get, time.Second)
+		time.Sleep(time.Minute)
+		changes := b.seen()
+		require.Len(b, changes, 2)
+		for i, want := range []Change{{Endpoint: get, Closed: true, Until: b.start.Add(time.Minute)}, {Endpoint: get, Waiting: 3}} {
+			assert.Equal(b, "the first", changes[i].Context.Value(key{}))
+			assert.NoError(b, changes[i].Context.Err())
+			assert.Equal(b, want.Waiting, changes[i].Waiting)
+			assert.Equal(b, want.Closed, changes[i].Closed)
+		}
+		assert.Equal(b, b.start.Add(time.Minute), changes[0].Until)
+	})
+}
+
+// Routes that a caller makes up do not fill the memory.
+func TestManyEndpoints(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), retryAfter(time.Minute))
+		waited := make(chan time.Duration)
+		go func() { waited <- b.waits(get, good) }()
+		synctest.Wait()
+		for i := range 5000 {
+			b.end(b.send(fmt.Sprint("GET /", i)), told(200, int64(i), 7, time.Hour))
+		}
+		assert.LessOrEqual(b, len(b.endpoints), 500)
+		assert.Equal(b, time.Minute, <-waited, "an endpoint with waiters stays")
 	})
 }
