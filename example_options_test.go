@@ -149,6 +149,35 @@ func ExampleWithLimiter() {
 	// Output: paced: true
 }
 
+// A person who waits in a browser is told at once that the service is busy. The jobs of
+// the night go on waiting for the rate limit.
+func ExampleWithMaxLimitWait() {
+	server, client := fakeAPI()
+	defer server.Close()
+	refusal := ambienttest.Answer(429)
+	refusal.Header.Set("Retry-After", "800")
+	server.Fault("POST /transcribe", 1, refusal)
+
+	_, err := client.Transcriptions.Submit(context.Background(), newVisit(), ambient.WithMaxLimitWait(2*time.Second))
+	var limited *ambient.RateLimitError
+	fmt.Println("busy:", errors.As(err, &limited))
+
+	// Output: busy: true
+}
+
+// A call that another system repeats anyway is made once.
+func ExampleWithMaxAttempts() {
+	server, client := fakeAPI()
+	defer server.Close()
+	server.FaultRange("POST /transcribe", 1, 4, ambienttest.Answer(503))
+
+	var info ambient.CallInfo
+	_, err := client.Transcriptions.Submit(context.Background(), newVisit(), ambient.WithMaxAttempts(1), ambient.WithCallInfo(&info))
+	fmt.Println(len(info.Attempts), "attempt, to be repeated later:", ambient.Retryable(err))
+
+	// Output: 1 attempt, to be repeated later: true
+}
+
 // Level Warn shows what a person must see, Info what makes calls slow, and Debug every
 // request.
 func ExampleWithLogger() {
