@@ -161,6 +161,7 @@ type history struct {
 	parts      []form.PartSize // of the body, once that is known
 	attempts   []Attempt
 	attemptBuf [1]Attempt // most calls need no more
+	idBuf      [1]int64   // likewise
 	ending
 }
 

@@ -167,7 +167,7 @@ func (c *Client) getJob(ctx context.Context, field, endpoint string, id int64, d
 	}
 	call := c.newCall(ctx, endpoint, routeOf(endpoint, id), opts)
 	call.job = id
-	call.request.ids = []int64{id}
+	call.request.ids = append(call.history.idBuf[:0], id)
 	call.request.decode = decode
 	err := call.run()
 	return call.info(), err
