@@ -2,9 +2,7 @@ package exchange
 
 import (
 	"context"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -125,11 +123,13 @@ func (x *exchange) onHeaderField(string, []string) {
 // onWroteRequest waits where a connection broke: the server may have answered before it
 // closed the connection, and net/http drops that answer if it hears of the loss first.
 func (x *exchange) onWroteRequest(info httptrace.WroteRequestInfo) {
-	if _, broken := errors.AsType[*net.OpError](info.Err); broken && x.body != nil {
-		x.awaitReturn()
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if info.Err != nil && x.body != nil && x.conn.Conn != nil && x.conn.Conn.LocalAddr().Network() != "pipe" {
+		x.mu.Unlock()
+		x.awaitReturn()
+		x.mu.Lock()
+	}
 	if x.writing = false; info.Err == nil {
 		x.written++
 	}
