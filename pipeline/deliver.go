@@ -68,7 +68,7 @@ var errLost = errors.New("pipeline: another process holds the visit")
 func (s *session) deliverTx(v *visit, r *Result) error {
 	ctx, cancel := s.deliverContext()
 	defer cancel()
-	tx, err := s.p.store.db.BeginTx(ctx, nil)
+	tx, err := s.p.store.begin(ctx, s.p.config.Lease)
 	if err != nil {
 		return err
 	}
@@ -86,4 +86,12 @@ func (s *session) deliverTx(v *visit, r *Result) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// deliverContext bounds what a delivery may take at most, its reads included.
+func (s *session) deliverContext() (context.Context, context.CancelFunc) {
+	if s.p.config.DeliverTx != nil {
+		return context.WithTimeout(s.hard, deliverTxTime)
+	}
+	return context.WithTimeout(s.hard, deliverTime)
 }

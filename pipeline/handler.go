@@ -11,7 +11,7 @@ import (
 // Handlers are functions of the application, which may fail, panic or hang.
 
 const (
-	sourceTime    = time.Minute
+	maxSourceTime = time.Minute
 	deliverTime   = 10 * time.Minute
 	deliverTxTime = time.Minute
 	maxHung       = 100 // handlers that were left behind and have not returned yet
@@ -78,6 +78,15 @@ func (p *Pipeline) databaseFailed(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		p.log.WarnContext(ctx, "pipeline: the database failed, and is tried again", "error", err)
 	}
+}
+
+// logAttrs name a submit in a log. A key that may be a path is not among them.
+func (p *Pipeline) logAttrs(v *visit, id int64) []any {
+	attrs := []any{"stage", v.stage, "id", id}
+	if !p.config.PathKeys {
+		attrs = append(attrs, "key", v.key)
+	}
+	return attrs
 }
 
 // warn logs what went wrong: the type of an error of the application, whose text may hold patient data, not the text.

@@ -3,8 +3,11 @@ package pipeline
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/ambient-scribe/ambient-go"
 )
 
 // limits hold back requests for all processes on one database. A row says when the next request may be sent, and one
@@ -16,7 +19,6 @@ type limits struct {
 
 	mu     sync.Mutex
 	paused map[string]time.Time // by endpoint, by this machine's clock
-	closed time.Time            // until when the database is not asked, after it failed
 }
 
 const rateName = "rate"
@@ -54,12 +56,6 @@ func (l *limits) pause(endpoint string) time.Duration {
 
 // reserve takes the next place and returns how long it is off.
 func (l *limits) reserve(ctx context.Context) time.Duration {
-	l.mu.Lock()
-	away := time.Now().Before(l.closed)
-	l.mu.Unlock()
-	if away {
-		return 0
-	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	var micros int64
@@ -68,9 +64,6 @@ func (l *limits) reserve(ctx context.Context) time.Duration {
 		ON CONFLICT (name) DO UPDATE SET free_at = {max}(ambient_limit.free_at, {now} * 1000) + $2
 		RETURNING free_at - $2 - {now} * 1000`), rateName, l.every.Microseconds()).Scan(&micros)
 	if err != nil {
-		l.mu.Lock()
-		l.closed = time.Now().Add(5 * time.Second)
-		l.mu.Unlock()
 		return 0
 	}
 	return time.Duration(micros) * time.Microsecond
@@ -107,6 +100,25 @@ func (l *limits) refresh(ctx context.Context) error {
 		l.extend(p.endpoint, time.Duration(p.micros)*time.Microsecond)
 	}
 	return err
+}
+
+// call makes a call of the API when the limits of the fleet allow it. A limit of the client's own, which refuses before
+// anything is sent, is waited for here.
+func call[T any](ctx context.Context, l *limits, endpoint string, f func() (T, error)) (T, error) {
+	var none T
+	if err := l.wait(ctx, endpoint); err != nil {
+		return none, err
+	}
+	for {
+		v, err := f()
+		limited, ok := errors.AsType[*ambient.RateLimitError](err)
+		if !ok || len(limited.Attempts) > 0 {
+			return v, err
+		}
+		if err := sleep(ctx, limitWait(limited)); err != nil {
+			return none, err
+		}
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

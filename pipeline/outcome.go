@@ -77,7 +77,7 @@ func limitWait(err *ambient.RateLimitError) time.Duration {
 // backoff is the wait after some failures in a row: 1 s, doubled up to 5 min.
 func backoff(failures int) time.Duration {
 	const longest = 5 * time.Minute
-	if failures > 8 {
+	if failures > 9 {
 		return longest
 	}
 	return min(time.Second<<max(failures-1, 0), longest)

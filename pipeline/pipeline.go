@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go"
@@ -47,20 +48,21 @@ type Config struct {
 
 // Pipeline takes visits from their keys to the delivery of their notes. It is safe for concurrent use.
 type Pipeline struct {
-	config Config
-	store  *store
-	log    *slog.Logger
+	config     Config
+	store      *store
+	log        *slog.Logger
+	process    *process
+	limits     *limits
+	sourceTime time.Duration
 
-	life  context.Context // ends with Close
-	end   context.CancelFunc
-	left  sync.WaitGroup // what goes on after Run has returned
-	close func() error
-
-	process *process
-	limits  *limits
-
-	mu      sync.Mutex
-	running bool // Run
+	life      context.Context // ends with Close
+	end       context.CancelFunc
+	writes    context.Context // ends a little later, so that what Close cuts can be written
+	endWrites context.CancelFunc
+	closing   sync.Mutex     // guards the end of life against what begins
+	left      sync.WaitGroup // what Close waits for
+	close     func() error
+	running   atomic.Bool // Run
 }
 
 // Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and makes or updates its tables. It refuses
@@ -74,19 +76,28 @@ func Open(ctx context.Context, databaseURL string, c Config) (*Pipeline, error) 
 	if err != nil {
 		return nil, wrap(err)
 	}
-	p := &Pipeline{config: c, store: s, log: c.Logger}
-	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
+	p := &Pipeline{config: c, store: s, log: c.Logger, sourceTime: maxSourceTime}
+	p.writes, p.endWrites = context.WithCancel(context.WithoutCancel(ctx))
+	p.life, p.end = context.WithCancel(p.writes)
 	p.process = newProcess(p)
 	p.limits = newLimits(s, c.RateLimit)
-	p.close = sync.OnceValue(func() error {
-		p.mu.Lock()
-		p.end()
-		p.mu.Unlock()
-		p.left.Wait()
-		return s.close()
-	})
+	p.close = sync.OnceValue(p.closeOnce)
 	return p, nil
 }
+
+func (p *Pipeline) closeOnce() error {
+	p.closing.Lock()
+	p.end() // from now on nothing begins
+	p.closing.Unlock()
+	late := time.AfterFunc(closeTime, p.endWrites)
+	p.left.Wait()
+	late.Stop()
+	p.endWrites()
+	return p.store.close()
+}
+
+// closeTime is for writing what became of what Close has cut.
+const closeTime = 5 * time.Second
 
 func (c Config) withDefaults() (Config, error) {
 	switch {

@@ -23,7 +23,8 @@ func nextPoll(age time.Duration) time.Duration { return min(max(age/8, minPoll),
 // A poller waits for the jobs of all visits that this process holds. It has them in memory, so that a poll costs the
 // database nothing.
 type poller struct {
-	s *session
+	stop context.Context
+	ask  func(v *visit, age time.Duration) (ended bool)
 
 	mu    sync.Mutex
 	queue pollQueue
@@ -51,7 +52,9 @@ func (q *pollQueue) Pop() any {
 	return last
 }
 
-func newPoller(s *session) *poller { return &poller{s: s, wake: make(chan struct{}, 1)} }
+func newPoller(stop context.Context, ask func(v *visit, age time.Duration) (ended bool)) *poller {
+	return &poller{stop: stop, ask: ask, wake: make(chan struct{}, 1)}
+}
 
 // add takes a visit whose first poll is due when it is nextPoll old.
 func (p *poller) add(v *visit) {
@@ -97,12 +100,12 @@ func (p *poller) run() {
 		}
 		select {
 		case slots <- struct{}{}:
-		case <-p.s.stop.Done():
+		case <-p.stop.Done():
 			return
 		}
 		busy.Go(func() {
 			defer func() { <-slots }()
-			p.ask(v)
+			p.poll(v)
 		})
 	}
 }
@@ -113,25 +116,35 @@ func (p *poller) rest(wait time.Duration) (goOn bool) {
 	select {
 	case <-timer.C:
 	case <-p.wake:
-	case <-p.s.stop.Done():
+	case <-p.stop.Done():
 		return false
 	}
 	return true
 }
 
-// ask polls one visit, and puts it back unless its job has ended or another process has it.
-func (p *poller) ask(v *polled) {
-	if p.s.poll1(p.s.stop, v.visit, time.Since(v.submitted)) {
-		p.s.p.process.drop(v.key)
+// poll asks for one job, and puts its visit back unless the wait is over.
+func (p *poller) poll(v *polled) {
+	if p.ask(v.visit, time.Since(v.submitted)) {
 		return
 	}
 	v.due = time.Now().Add(nextPoll(time.Since(v.submitted)))
 	p.put(v)
 }
 
-// poll1 polls one visit, and reports whether that ended its wait.
-func (s *session) poll1(ctx context.Context, v *visit, age time.Duration) (ended bool) {
-	done, jobErr, err := s.job(ctx, v)
+// clear forgets all visits, and returns them.
+func (p *poller) clear() (all []*visit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, v := range p.queue {
+		all = append(all, v.visit)
+	}
+	p.queue = nil
+	return all
+}
+
+// ask polls one visit, and reports whether that ended its wait.
+func (s *session) ask(v *visit, age time.Duration) (ended bool) {
+	done, jobErr, err := s.job(s.stop, v)
 	if err != nil {
 		if s.stop.Err() != nil {
 			return false
@@ -198,5 +211,6 @@ func (s *session) endWait(v *visit, reason string) bool {
 	if reason == "" {
 		s.feed()
 	}
+	s.p.process.drop(v.key)
 	return true
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	"github.com/riverqueue/river/rivermigrate"
 )
 
 // riverSchema keeps River's tables apart from those of an application that uses River itself.
@@ -38,8 +39,10 @@ func openPostgres(databaseURL string) (*store, error) {
 		words: strings.NewReplacer(
 			"{now}", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint", "{max}", "greatest", "{binary}", `COLLATE "C"`,
 			"{skip locked}", "FOR UPDATE OF v SKIP LOCKED", "{river}", riverSchema+"."),
+		idleTimeout: `SET LOCAL idle_in_transaction_session_timeout = `,
 		riverSchema: riverSchema,
-		prepare:     preparePostgres,
+		prepare:     func(ctx context.Context, tx *sql.Tx) error { return preparePostgres(ctx, db, tx) },
+		upgrade:     upgradePostgres,
 		check:       checkPostgres,
 		close:       func() error { listener.Close(); return db.Close() },
 	}, nil
@@ -48,11 +51,17 @@ func openPostgres(databaseURL string) (*store, error) {
 const maxConnections = 12 // of a process
 
 // preparePostgres lets one process at a time change tables.
-func preparePostgres(ctx context.Context, tx *sql.Tx) error {
+func preparePostgres(ctx context.Context, db *sql.DB, tx *sql.Tx) error {
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(7239641207746135)`); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS `+riverSchema)
+	_, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS `+riverSchema)
+	return err
+}
+
+// upgradePostgres runs beside the transaction that holds the lock: River's migrations use what earlier ones have committed.
+func upgradePostgres(ctx context.Context, _ *sql.Tx, m *rivermigrate.Migrator[*sql.Tx]) error {
+	_, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil)
 	return err
 }
 

@@ -14,11 +14,13 @@ type process struct {
 	p  *Pipeline
 	id string
 
-	mu       sync.Mutex
-	users    int // Run and Steps
-	stop     context.CancelFunc
-	beating  sync.WaitGroup
-	unlock   func() error
+	joining sync.Mutex // guards these
+	users   int        // Run and Steps
+	stop    context.CancelFunc
+	beating sync.WaitGroup
+	unlock  func() error
+
+	mu       sync.Mutex      // guards these
 	doubtful bool            // a statement failed, and may have been carried out
 	working  map[string]bool // keys of the visits that are worked on
 	forget   func()          // drops what is polled: the lease had run out, and others may have it
@@ -30,8 +32,8 @@ func newProcess(p *Pipeline) *process {
 
 // join registers the process, if nobody has, and keeps it alive until leave.
 func (pr *process) join(ctx context.Context) error {
-	pr.mu.Lock()
-	defer pr.mu.Unlock()
+	pr.joining.Lock()
+	defer pr.joining.Unlock()
 	if pr.users > 0 {
 		pr.users++
 		return nil
@@ -49,7 +51,7 @@ func (pr *process) join(ctx context.Context) error {
 		}
 		return err
 	}
-	ctx, pr.stop = context.WithCancel(pr.p.life)
+	ctx, pr.stop = context.WithCancel(pr.p.writes)
 	pr.beating.Go(func() { pr.beat(ctx) })
 	pr.unlock = unlock
 	pr.users = 1
@@ -71,8 +73,8 @@ func (pr *process) register(ctx context.Context) error {
 
 // leave takes the process off the list, unless others still use it. What it holds is free for others at once.
 func (pr *process) leave() {
-	pr.mu.Lock()
-	defer pr.mu.Unlock()
+	pr.joining.Lock()
+	defer pr.joining.Unlock()
 	if pr.users--; pr.users > 0 {
 		return
 	}
@@ -237,16 +239,16 @@ func (p *Pipeline) sweep(ctx context.Context) error {
 // settle writes what must not be lost, again and again until the database has it or the pipeline is closed.
 func (p *Pipeline) settle(write func(ctx context.Context) error) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		ctx, cancel := context.WithTimeout(p.life, statementTime)
+		ctx, cancel := context.WithTimeout(p.writes, statementTime)
 		err := write(ctx)
 		cancel()
-		if err == nil || p.life.Err() != nil {
+		if err == nil || p.writes.Err() != nil {
 			return err
 		}
 		p.process.markDoubtful()
 		select {
 		case <-time.After(wait):
-		case <-p.life.Done():
+		case <-p.writes.Done():
 			return err
 		}
 	}

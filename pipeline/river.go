@@ -57,9 +57,9 @@ func (s *session) newRiver() (*river.Client[*sql.Tx], error) {
 type due struct{ key, stage string }
 
 // feed gives River a job for each visit that is due and has none. It reports whether there may be more.
-func (s *store) feed(ctx context.Context, client *river.Client[*sql.Tx]) (more bool, err error) {
+func (s *store) feed(ctx context.Context, client *river.Client[*sql.Tx], idle time.Duration) (more bool, err error) {
 	const batch = 200
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.begin(ctx, idle)
 	if err != nil {
 		return false, err
 	}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -19,10 +18,14 @@ func (p *Pipeline) Run(ctx context.Context, grace time.Duration) error {
 	if err := p.config.mayRun(); err != nil {
 		return err
 	}
-	if err := p.begin(); err != nil {
+	if err := p.enter(); err != nil {
 		return err
 	}
-	defer p.finished()
+	defer p.left.Done()
+	if !p.running.CompareAndSwap(false, true) {
+		return errors.New("pipeline: runs already")
+	}
+	defer p.running.Store(false)
 	joined, err := p.join(ctx)
 	if !joined {
 		return err
@@ -31,25 +34,15 @@ func (p *Pipeline) Run(ctx context.Context, grace time.Duration) error {
 	return nil
 }
 
-func (p *Pipeline) begin() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.life.Err() != nil:
+// enter begins what Close waits for.
+func (p *Pipeline) enter() error {
+	p.closing.Lock()
+	defer p.closing.Unlock()
+	if p.life.Err() != nil {
 		return errClosed
-	case p.running:
-		return errors.New("pipeline: runs already")
 	}
-	p.running = true
 	p.left.Add(1)
 	return nil
-}
-
-func (p *Pipeline) finished() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.running = false
-	p.left.Done()
 }
 
 var errClosed = errors.New("pipeline: closed")
@@ -73,61 +66,64 @@ func (p *Pipeline) join(ctx context.Context) (bool, error) {
 	}
 }
 
+// run is one session, from its start to the end of its grace.
 func (p *Pipeline) run(ctx context.Context, grace time.Duration) {
 	stop, cancelStop := context.WithCancel(ctx)
 	defer cancelStop()
-	hard, cancelHard := context.WithCancel(p.life)
-	s := &session{p: p, stop: stop, hard: hard}
-	polls := newPoller(s)
-	s.poll = polls.add
-	p.process.onLapse(polls.letGo)
-	due := make(chan struct{}, 1)
-	s.feed = func() {
-		select {
-		case due <- struct{}{}:
-		default:
-		}
-	}
 	defer context.AfterFunc(p.life, cancelStop)()
+	hard, cancelHard := context.WithCancel(p.life)
+	s := &session{p: p, stop: stop, hard: hard, due: make(chan struct{}, 1)}
+	s.polls = newPoller(stop, s.ask)
+	p.process.onLapse(s.forgetPolls)
 	var all sync.WaitGroup
-	all.Go(polls.run)
-	all.Go(func() { s.river(due, polls) })
+	all.Go(s.polls.run)
+	all.Go(s.river)
 
 	<-stop.Done()
 	ended := make(chan struct{})
 	p.left.Go(func() {
 		defer close(ended)
-		defer p.process.leave()
 		defer cancelHard()
 		all.Wait()
 		p.process.onLapse(nil)
-		polls.letGo()
+		s.forgetPolls()
+		p.process.leave()
 	})
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case <-ended:
-		return
-	case <-timer.C:
+	if !endsWithin(ended, grace) {
 		cancelHard()
-	}
-	// What is cut now has an outcome at once, and needs but a moment to write it. Where the database is away, it is
-	// written for as long as the pipeline is open.
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Second):
+		// What is cut now has an outcome at once, and needs but a moment to write it. Where the database is away, it is
+		// written for as long as the pipeline is open.
+		endsWithin(ended, closeTime)
 	}
 }
 
-// river runs River, and feeds it, until the session stops and River's workers have returned.
-func (s *session) river(due <-chan struct{}, polls *poller) {
+func endsWithin(ended <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// forgetPolls drops what is polled: it is free for others once this process counts as dead, or has left.
+func (s *session) forgetPolls() {
+	for _, v := range s.polls.clear() {
+		s.p.process.drop(v.key)
+	}
+}
+
+// river runs River, and feeds it, until the session stops and River's workers have returned: they end when their
+// submits do, which the session bounds.
+func (s *session) river() {
 	client, err := s.startRiver()
 	if err != nil {
 		return
 	}
-	s.tend(client, due, polls)
-	// Workers end when their submits do, which the session bounds.
-	_ = client.Stop(context.WithoutCancel(s.stop))
+	s.tend(client)
+	_ = client.Stop(s.p.writes)
 }
 
 // startRiver makes a client and starts it, as soon as the database lets it.
@@ -148,24 +144,24 @@ func (s *session) startRiver() (*river.Client[*sql.Tx], error) {
 }
 
 // tend feeds River and the poller with what comes from other processes, every second or when something becomes due here.
-func (s *session) tend(client *river.Client[*sql.Tx], due <-chan struct{}, polls *poller) {
+func (s *session) tend(client *river.Client[*sql.Tx]) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if err := s.look(client, polls); err != nil && s.stop.Err() == nil {
+		if err := s.look(client); err != nil && s.stop.Err() == nil {
 			s.p.process.markDoubtful()
 			s.p.databaseFailed(s.stop, err)
 		}
 		select {
 		case <-tick.C:
-		case <-due:
+		case <-s.due:
 		case <-s.stop.Done():
 			return
 		}
 	}
 }
 
-func (s *session) look(client *river.Client[*sql.Tx], polls *poller) error {
+func (s *session) look(client *river.Client[*sql.Tx]) error {
 	ctx, cancel := context.WithTimeout(s.stop, statementTime)
 	defer cancel()
 	for more := true; more; {
@@ -176,7 +172,7 @@ func (s *session) look(client *river.Client[*sql.Tx], polls *poller) error {
 		if !found {
 			break
 		}
-		if more, err = s.p.store.feed(ctx, client); err != nil {
+		if more, err = s.p.store.feed(ctx, client, s.p.config.Lease); err != nil {
 			return err
 		}
 	}
@@ -186,102 +182,8 @@ func (s *session) look(client *river.Client[*sql.Tx], polls *poller) error {
 	}
 	for _, v := range visits {
 		if s.p.process.take(v.key) {
-			polls.add(v)
+			s.polls.add(v)
 		}
 	}
 	return s.p.limits.refresh(ctx)
-}
-
-// letGo forgets what is polled: the process's end frees it for others.
-func (p *poller) letGo() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, v := range p.queue {
-		p.s.p.process.drop(v.key)
-	}
-	p.queue = nil
-}
-
-// Drain is Run until no visit is Todo, Sent or Waiting: those that are left are done, failed, or need a person. It
-// returns the error of ctx if that ends first.
-func (p *Pipeline) Drain(ctx context.Context) error {
-	run, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(run, p.config.Lease) }()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return cmp.Or(err, ctx.Err(), errClosed)
-		case <-tick.C:
-		}
-		if left, err := p.unfinished(run); err == nil && !left {
-			cancel()
-			return <-ended
-		}
-	}
-}
-
-func (p *Pipeline) unfinished(ctx context.Context) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, statementTime)
-	defer cancel()
-	return p.store.unfinished(ctx)
-}
-
-// Step takes a visit one step on: it submits it, polls it once, or delivers it, and returns after how long to call again,
-// 0 if the visit is Done, Failed or Unknown. It is for those who have a scheduler, and does what Run does: what is past
-// its commit waits for its answer though ctx ends. Visits that others work on are left alone.
-func (p *Pipeline) Step(ctx context.Context, key string) (again time.Duration, err error) {
-	if err := p.config.mayRun(); err != nil {
-		return 0, err
-	}
-	if again, due, err := p.again(ctx, key); err != nil || !due {
-		return again, err
-	}
-	if err := p.process.join(ctx); err != nil {
-		return 0, wrap(err)
-	}
-	defer p.process.leave()
-	s := &session{p: p, stop: ctx, hard: p.life, feed: func() {}}
-	if err := s.step(ctx, key); err != nil {
-		return 0, wrap(err)
-	}
-	again, _, err = p.again(ctx, key)
-	return again, err
-}
-
-// step works on a visit that is todo, or polls one that is waiting.
-func (s *session) step(ctx context.Context, key string) error {
-	s.bring(key)
-	if !s.p.process.take(key) {
-		return nil
-	}
-	defer s.p.process.drop(key)
-	v, err := s.p.store.adoptOne(ctx, key, s.p.process.id)
-	if err != nil || v == nil {
-		return err
-	}
-	if v.age >= minPoll && s.poll1(ctx, v, v.age) {
-		return nil
-	}
-	_, err = s.p.store.letGo(context.WithoutCancel(ctx), key, v.attempt, s.p.process.id)
-	return err
-}
-
-// again says when the next Step of a visit is due, and whether that is now.
-func (p *Pipeline) again(ctx context.Context, key string) (again time.Duration, due bool, err error) {
-	at, err := p.store.place(ctx, key)
-	switch {
-	case err != nil:
-		return 0, false, wrap(err)
-	case at.state == Done || at.state == Failed || at.state == Unknown:
-		return 0, false, nil
-	case at.held:
-		return time.Second, true, nil // by a process that may be dead
-	case at.state == Waiting:
-		return nextPoll(at.age), true, nil
-	}
-	return max(at.wait, time.Millisecond), at.wait <= 0, nil
 }

@@ -37,7 +37,7 @@ var schema = []string{
 	`CREATE TABLE IF NOT EXISTS ambient_limit (name text NOT NULL PRIMARY KEY, free_at bigint NOT NULL)`,
 }
 
-// migrate makes or updates the tables, ours and River's, in one transaction that other processes wait for.
+// migrate makes or updates the tables, ours and River's, in a transaction that other processes wait for.
 func (s *store) migrate(ctx context.Context) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -92,6 +92,5 @@ func (s *store) migrateRiver(ctx context.Context, tx *sql.Tx) error {
 			return fmt.Errorf("River's tables are of version %d, this program knows %d: use a newer program", m.Version, known)
 		}
 	}
-	_, err = migrator.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil)
-	return err
+	return s.upgrade(ctx, tx, migrator)
 }

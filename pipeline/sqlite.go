@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
 	"modernc.org/sqlite"
 )
 
@@ -37,10 +38,14 @@ func openSQLite(target string) (*store, error) {
 		driver: riversqlite.New(db),
 		words: strings.NewReplacer(
 			"{now}", "CAST(unixepoch('subsec') * 1000 AS integer)", "{max}", "max", "{binary}", "", "{skip locked}", "", "{river}", ""),
-		prepare: func(context.Context, *sql.Tx) error { return nil },
-		check:   checkSQLite,
-		lock:    func(ctx context.Context) (func() error, error) { return lockFile(ctx, path+".run") },
-		close:   db.Close,
+		prepare: func(context.Context, *sql.Tx) error { return nil }, // it has begun with the lock
+		upgrade: func(ctx context.Context, tx *sql.Tx, m *rivermigrate.Migrator[*sql.Tx]) error {
+			_, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil)
+			return err
+		},
+		check: checkSQLite,
+		lock:  func(ctx context.Context) (func() error, error) { return lockFile(ctx, path+".run") },
+		close: db.Close,
 	}, nil
 }
 

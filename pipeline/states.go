@@ -52,6 +52,16 @@ func (v *visit) jobID() int64 {
 	return v.transcriptID
 }
 
+// setJob notes the service's id of the stage.
+func (v *visit) setJob(id int64) {
+	v.age = 0
+	if v.stage == stageNote {
+		v.noteID = id
+	} else {
+		v.transcriptID = id
+	}
+}
+
 // claim takes a visit that is due for a process that is alive. Without one it returns nil.
 func (s *store) claim(ctx context.Context, key, owner string) (*visit, error) {
 	found, err := rows(ctx, s.db, scanVisit, s.sql(`

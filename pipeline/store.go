@@ -6,19 +6,23 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivermigrate"
 )
 
 // A store is the database. All that differs between SQLite and PostgreSQL is in its fields.
 type store struct {
 	db          *sql.DB
 	driver      riverdriver.Driver[*sql.Tx]
-	words       *strings.Replacer                               // {now} and the like, in the database's words
-	riverSchema string                                          // where River's tables are
-	prepare     func(ctx context.Context, tx *sql.Tx) error     // before a migration
-	check       func(ctx context.Context, db *sql.DB) error     // that a commit is durable
-	lock        func(ctx context.Context) (func() error, error) // nil, or takes the one place to run
+	words       *strings.Replacer                                                              // {now} and the like, in the database's words
+	idleTimeout string                                                                         // the statement that bounds a silence in a transaction, without its milliseconds; empty for none
+	riverSchema string                                                                         // where River's tables are
+	prepare     func(ctx context.Context, tx *sql.Tx) error                                    // before a migration, which other processes then wait for
+	upgrade     func(ctx context.Context, tx *sql.Tx, m *rivermigrate.Migrator[*sql.Tx]) error // of River's tables
+	check       func(ctx context.Context, db *sql.DB) error                                    // that a commit is durable
+	lock        func(ctx context.Context) (func() error, error)                                // nil, or takes the one place to run
 	close       func() error
 }
 
@@ -46,6 +50,19 @@ func openStore(ctx context.Context, databaseURL string) (*store, error) {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// begin begins a transaction that PostgreSQL rolls back if the process is silent in it for as long as idle: one that
+// froze must not hold rows that others wait for.
+func (s *store) begin(ctx context.Context, idle time.Duration) (*sql.Tx, error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil || s.idleTimeout == "" {
+		return tx, err
+	}
+	if _, err := tx.ExecContext(ctx, s.idleTimeout+decimal(int(idle.Milliseconds()))); err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return tx, nil
 }
 
 // sql puts a statement in the database's words.

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package postgrestest
+
+import "syscall"
+
+// attributes are none: only Linux ends a process with the one that started it.
+func attributes(*account) *syscall.SysProcAttr { return nil }
