@@ -14,6 +14,7 @@ import (
 const (
 	tokenCallTime = time.Minute     // of a refresh, on top of what it may wait for the rate limit
 	refusedFor    = 5 * time.Second // for which refused credentials are not tried again
+	youngFor      = 5 * time.Second // for which a new token may be refused since clocks differ
 )
 
 // A passwordSource fetches tokens by the OAuth2 password flow and keeps them.
@@ -22,12 +23,13 @@ type passwordSource struct {
 	client      *Client
 	credentials func(context.Context) (username, password string, err error)
 
-	mu      sync.Mutex
-	token   Token     // zero without one
-	fetched time.Time // when token was
-	refresh *refresh  // the one under way, nil without one
-	failed  time.Time // when a refresh last failed
-	refused *rejectedLogin
+	mu       sync.Mutex
+	token    Token     // zero without one
+	fetched  time.Time // when token was
+	accepted bool      // the API has taken token
+	refresh  *refresh  // the one under way, nil without one
+	failed   time.Time // when a refresh last failed
+	refused  *rejectedLogin
 }
 
 // A refresh is a token call that any number of callers wait for.
@@ -94,7 +96,7 @@ func (s *passwordSource) ensureFresh(ctx context.Context) error {
 	return err
 }
 
-// aging reports whether the token is in the last tenth of its life.
+// nearExpiry reports whether the token is in the last tenth of its life.
 func (s *passwordSource) nearExpiry(now time.Time) bool {
 	life := s.token.Expiry().Sub(s.fetched)
 	return !now.Before(s.token.Expiry().Add(-life / 10))
@@ -109,7 +111,22 @@ func (s *passwordSource) Invalidate(stale Token) {
 	}
 }
 
-// renew joins the refresh under way or starts one. It outlives the caller who started
+// noteAccepted remembers that the API took the token.
+func (s *passwordSource) noteAccepted(token Token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted = s.accepted || s.token.Value() == token.Value()
+}
+
+// isUntried reports whether the token is new and no call has yet been answered with
+// success.
+func (s *passwordSource) isUntried(token Token) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.accepted && s.token.Value() == token.Value() && time.Since(s.fetched) < youngFor
+}
+
+// startRefresh joins the refresh under way or starts one. It outlives the caller who started
 // it, who may leave. s.mu is held.
 func (s *passwordSource) startRefresh(ctx context.Context) *refresh {
 	if s.refresh != nil {
@@ -151,7 +168,7 @@ func (s *passwordSource) finish(r *refresh) {
 		s.failed = time.Now()
 		return
 	}
-	s.token, s.fetched = r.token, time.Now()
+	s.token, s.fetched, s.accepted = r.token, time.Now(), false
 }
 
 func (r *refresh) wait(ctx context.Context) (Token, error) {
@@ -178,10 +195,10 @@ const (
 func (s *passwordSource) fetch(ctx context.Context, number int64) (Token, error) {
 	username, password, err := s.fetchCredentials(ctx)
 	if err != nil {
-		return Token{}, &RequestError{Field: "WithCredentialsFunc", Problem: "the function failed: " + safeText(err), cause: safeError(err)}
+		return Token{}, &CredentialsError{Source: "WithCredentialsFunc", cause: safeError(err)}
 	}
-	if username == "" || password == "" {
-		return Token{}, invalid("WithCredentialsFunc", "the function gave no user name or no password")
+	if err := validateCredentials("WithCredentialsFunc", username, password); err != nil {
+		return Token{}, err
 	}
 	if r := s.refused; r != nil && r.username == username && r.password == password && time.Since(r.at) < refusedFor {
 		return Token{}, r.err
@@ -197,10 +214,20 @@ func (s *passwordSource) fetch(ctx context.Context, number int64) (Token, error)
 		return problem
 	}
 	err = call.run()
-	if _, ok := errors.AsType[*UnauthorizedError](err); ok {
+	if api, ok := errors.AsType[*APIError](err); ok && isRejection(api.StatusCode) {
 		s.refused = &rejectedLogin{username, password, time.Now(), err}
 	}
 	return token, err
+}
+
+// isRejection reports whether the token call was refused for what it sent, so that the
+// same credentials would be refused again. Password forms of FastAPI answer 400.
+func isRejection(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+		return true
+	}
+	return false
 }
 
 // newTokenCall returns a token call. It creates no job, so it is no submit.

@@ -133,17 +133,86 @@ func TestAFailedRenewalIsAnErrorOnceTheTokenIsGone(t *testing.T) {
 func TestReplayAfter401(t *testing.T) {
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 		client := harness.NewClient(t, srv)
+		require.NoError(t, client.Authenticate(t.Context()))
+		time.Sleep(10 * time.Second)
 		srv.Fault(harness.GetRoute, 1, ambienttest.Answer(401))
 		srv.Fault(harness.GetRoute, 2, harness.SomeJob)
 		require.NoError(t, harness.Get(t.Context(), client))
 		sent := srv.RequestsTo(harness.GetRoute)
 		assert.NotEqual(t, sent[0].Header.Get("Authorization"), sent[1].Header.Get("Authorization"))
+		assert.Equal(t, sent[0].Time, sent[1].Time, "an old token is replaced at once")
 
-		srv.FaultRange(harness.GetRoute, 3, 4, ambienttest.Answer(401))
+		srv.FaultRange(harness.GetRoute, 3, 6, ambienttest.Answer(401))
 		_, ok := errors.AsType[*ambient.UnauthorizedError](harness.Get(t.Context(), client))
 		assert.True(t, ok)
-		srv.AssertRoutes(t, harness.TokenRoute, harness.GetRoute, harness.TokenRoute, harness.GetRoute, harness.GetRoute, harness.TokenRoute, harness.GetRoute)
+		srv.AssertRoutes(t, harness.TokenRoute, harness.GetRoute, harness.TokenRoute, harness.GetRoute, harness.GetRoute, harness.TokenRoute,
+			harness.GetRoute, harness.GetRoute, harness.GetRoute)
+		sent = srv.RequestsTo(harness.GetRoute)
+		assert.Equal(t, sent[2].Time, sent[3].Time, "one that was taken before, too")
+		assert.Equal(t, time.Second, sent[4].Time.Sub(sent[3].Time), "a new one is tried again")
+		assert.Equal(t, 2*time.Second, sent[5].Time.Sub(sent[4].Time))
 	})
+}
+
+// The clock that checks tokens may be behind the one that issues them: a new token is
+// tried again, and not replaced by one that is newer still.
+func TestAYoungTokenIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		var wg sync.WaitGroup
+		for n := range 320 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(n) * 200 * time.Millisecond)
+				start := time.Now()
+				_, err := client.Transcriptions.Get(t.Context(), harness.SomeID)
+				_, missing := errors.AsType[*ambient.NotFoundError](err) // past the token
+				assert.True(t, missing, "%v", err)
+				assert.LessOrEqual(t, time.Since(start), 3*time.Second)
+			})
+		}
+		wg.Wait()
+		srv.AssertCount(t, harness.TokenRoute, 1)
+	}, ambienttest.WithTokenNotBefore(500*time.Millisecond))
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		start := time.Now()
+		_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
+		require.NoError(t, err)
+		assert.Equal(t, 3*time.Second, time.Since(start))
+		srv.AssertCount(t, harness.TokenRoute, 1)
+	}, ambienttest.WithTokenNotBefore(2500*time.Millisecond))
+}
+
+// A wait for a new token passes no deadline, and ends with its context. Neither costs the
+// token.
+func TestAYoungTokenAndTheContext(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		short, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		err := harness.Get(short, client)
+		_, refused := errors.AsType[*ambient.UnauthorizedError](err)
+		assert.True(t, refused, "%v", err)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Zero(t, time.Since(start))
+
+		ended, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(200*time.Millisecond, cancel)
+		err = harness.Get(ended, client)
+		_, refused = errors.AsType[*ambient.UnauthorizedError](err)
+		assert.True(t, refused, "%v", err)
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, 200*time.Millisecond, time.Since(start))
+
+		time.Sleep(time.Second)
+		_, err = client.Transcriptions.Get(t.Context(), harness.SomeID)
+		_, missing := errors.AsType[*ambient.NotFoundError](err)
+		assert.True(t, missing, "%v", err)
+		srv.AssertCount(t, harness.TokenRoute, 1)
+	}, ambienttest.WithTokenNotBefore(500*time.Millisecond))
 }
 
 // TestWrongPassword: never repeated, and remembered for a while, so that a
@@ -165,6 +234,29 @@ func TestWrongPassword(t *testing.T) {
 		require.Error(t, client.Authenticate(t.Context()))
 		srv.AssertCount(t, "*", 2)
 	})
+}
+
+// Password forms of FastAPI answer 400 to a wrong password, others 403.
+func TestRefusedCredentialsAreRemembered(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 401, 403} {
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			srv.FaultRange(harness.TokenRoute, 1, 2, ambienttest.Answer(status))
+			client := harness.NewClient(t, srv)
+			for range 20 {
+				err := harness.Get(t.Context(), client)
+				harness.CheckType(t, status, err)
+				assert.False(t, ambient.Retryable(err))
+				time.Sleep(200 * time.Millisecond)
+			}
+			srv.AssertCount(t, "*", 1)
+			time.Sleep(time.Second)
+			require.Error(t, client.Authenticate(t.Context()))
+			srv.AssertCount(t, "*", 2)
+			time.Sleep(5 * time.Second)
+			require.NoError(t, client.Authenticate(t.Context()))
+		})
+	}
 }
 
 // TestCredentialsFunc is asked at every renewal, so a rotated password is taken
@@ -192,15 +284,25 @@ var errVault = errors.New("vault: permission denied for secret/jane-doe with tok
 // TestCredentialsFuncFails: the error is found and its text is not repeated.
 func TestCredentialsFuncFails(t *testing.T) {
 	for name, f := range map[string]func(context.Context) (string, string, error){
-		"error":   func(context.Context) (string, string, error) { return "", "", errVault },
-		"nothing": func(context.Context) (string, string, error) { return "", "", nil },
+		"error":        func(context.Context) (string, string, error) { return "", "", errVault },
+		"nothing":      func(context.Context) (string, string, error) { return "", "", nil },
+		"a line break": func(context.Context) (string, string, error) { return "svc", "CAESIJd83kq\n", nil },
+		"a mark":       func(context.Context) (string, string, error) { return "\ufeffjane", "secret", nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
 				err := harness.Get(t.Context(), harness.NewClient(t, srv, ambient.WithCredentialsFunc(f)))
-				refused, ok := errors.AsType[*ambient.RequestError](err)
-				require.True(t, ok, "%v", err)
-				assert.Equal(t, "WithCredentialsFunc", refused.Field)
+				failed, isFailure := errors.AsType[*ambient.CredentialsError](err)
+				refused, isRefusal := errors.AsType[*ambient.RequestError](err)
+				assert.Equal(t, name == "error", isFailure, "%v", err)
+				assert.Equal(t, name != "error", isRefusal, "what it gave is of no use")
+				if isFailure {
+					assert.Equal(t, "WithCredentialsFunc", failed.Source)
+				} else {
+					assert.Equal(t, "WithCredentialsFunc", refused.Field)
+				}
+				assert.Equal(t, isFailure, ambient.Retryable(err))
+				assert.False(t, ambient.MaybeSubmitted(err))
 				for _, text := range []string{err.Error(), fmt.Sprintf("%+v %#v %v", err, err, errors.Unwrap(err))} {
 					assert.NotContains(t, text, "jane")
 					assert.NotContains(t, text, "CAES")
@@ -337,13 +439,59 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// TestExpiresIn is believed of a token that does not say itself when it expires.
+func TestExpiresIn(t *testing.T) {
+	t.Parallel()
+	const usual = 48 * time.Hour
+	hour := func() string { return fmt.Sprintf(`{"exp": %d}`, time.Now().Add(time.Hour).Unix()) }
+	for text, c := range map[string]struct {
+		claims func() string
+		life   time.Duration
+	}{
+		`1800`: {claims("{}"), 30 * time.Minute}, `"1800"`: {claims("{}"), 30 * time.Minute}, `1800.0`: {claims("{}"), 30 * time.Minute},
+		`1`: {claims("{}"), time.Second}, `null`: {claims("{}"), usual}, `0`: {claims("{}"), usual}, `-5`: {claims("{}"), usual}, `1e300`: {claims("{}"), usual},
+		`"soon"`: {claims("{}"), usual}, `[1800]`: {claims("{}"), usual}, `true`: {claims("{}"), usual}, `"NaN"`: {claims("{}"), usual}, `"Inf"`: {claims("{}"), usual},
+		`60`: {hour, time.Hour}, // the token itself knows better
+		`61`: {claims(`{"exp": 1}`), 61 * time.Second},
+	} {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := &tokenServer{claims: c.claims, body: func(token string) string {
+					return `{"access_token": "` + token + `", "expires_in": ` + text + `}`
+				}}
+				client := srv.client(t)
+				require.NoError(t, client.Authenticate(t.Context()))
+				time.Sleep(c.life * 8 / 10)
+				require.NoError(t, client.Authenticate(t.Context()))
+				synctest.Wait()
+				assert.Equal(t, 1, srv.calls, "it lives")
+				time.Sleep(c.life * 3 / 10)
+				require.NoError(t, client.Authenticate(t.Context()))
+				assert.Equal(t, 2, srv.calls, "it has expired")
+			})
+		})
+	}
+}
+
+// An upload that can be sent once only begins with a token that lives.
+func TestAnExpiredOpaqueTokenIsReplacedBeforeAStream(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		require.NoError(t, client.Authenticate(t.Context()))
+		time.Sleep(1500 * time.Millisecond)
+		_, err := harness.SubmitOf(t.Context(), client, harness.AudioOf("reader"))
+		require.NoError(t, err)
+		srv.AssertRoutes(t, harness.TokenRoute, harness.TokenRoute, harness.SubmitRoute)
+	}, ambienttest.WithOpaqueTokens(), ambienttest.WithTokenLifetime(time.Second))
+}
+
 func claims(text string) func() string { return func() string { return text } }
 
 // TestUnusableTokens: a token answer that is none is a DecodeError, at once.
 func TestUnusableTokens(t *testing.T) {
 	for name, body := range map[string]string{
 		"no token": `{"token_type": "bearer"}`, "empty": `{"access_token": ""}`, "not JSON": `<html>`, "a number": `{"access_token": 7}`,
-		"a line break": `{"access_token": "a\r\nX-Evil: 1"}`, "another type": `{"access_token": "abc", "token_type": "mac"}`,
+		"a line break": `{"access_token": "a\r\nX-Evil: 1"}`, "a NUL": `{"access_token": "a\u0000b"}`, "a byte order mark": `{"access_token": "\ufeffab"}`, "another type": `{"access_token": "abc", "token_type": "mac"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -512,14 +660,29 @@ func TestTokenSource(t *testing.T) {
 // TestTokenSourceFails: its error is found, its text is not repeated, and
 // nothing is sent.
 func TestTokenSourceFails(t *testing.T) {
-	for name, source := range map[string]*scriptedSource{"error": {err: errVault}, "empty token": {values: []string{""}}} {
+	for name, source := range map[string]*scriptedSource{
+		"error": {err: errVault}, "an error of another client": {err: &ambient.NotFoundError{APIError: &ambient.APIError{StatusCode: 404, Detail: "CAES"}}},
+		"its own cancellation": {err: fmt.Errorf("CAES: %w", context.Canceled)},
+		"empty token":          {values: []string{""}}, "NUL": {values: []string{"CAES\x00"}}, "line break": {values: []string{"CAES\n"}},
+		"space": {values: []string{"Bearer CAES"}}, "byte order mark": {values: []string{"\ufeffCAES"}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				err := harness.Get(t.Context(), harness.NewClient(t, srv, ambient.WithTokenSource(source)))
-				refused, ok := errors.AsType[*ambient.RequestError](err)
-				require.True(t, ok, "%v", err)
-				assert.Equal(t, "WithTokenSource", refused.Field)
-				assert.Equal(t, source.err != nil, errors.Is(err, errVault))
+				var info ambient.CallInfo
+				err := harness.Get(t.Context(), harness.NewClient(t, srv, ambient.WithTokenSource(source)), ambient.WithCallInfo(&info))
+				failed, isFailure := errors.AsType[*ambient.CredentialsError](err)
+				refused, isRefusal := errors.AsType[*ambient.RequestError](err)
+				assert.Equal(t, source.err != nil, isFailure, "%v", err)
+				assert.Equal(t, source.err == nil, isRefusal, "what it gave is of no use")
+				if isFailure {
+					assert.Equal(t, "WithTokenSource", failed.Source)
+				} else {
+					assert.Equal(t, "WithTokenSource", refused.Field)
+				}
+				assert.Equal(t, isFailure, ambient.Retryable(err))
+				assert.False(t, ambient.MaybeSubmitted(err))
+				assert.Empty(t, info.Attempts, "nothing was sent")
+				assert.Equal(t, source.err != nil, errors.Is(err, source.err))
 				assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), "CAES")
 				srv.AssertCount(t, "*", 0)
 			})
@@ -580,9 +743,9 @@ func TestCredentialsFuncHangs(t *testing.T) {
 			return srv.Username, srv.Password, nil
 		}))
 		err := client.Authenticate(t.Context())
-		bad, ok := errors.AsType[*ambient.RequestError](err)
+		failed, ok := errors.AsType[*ambient.CredentialsError](err)
 		require.True(t, ok, "%v", err)
-		assert.Equal(t, "WithCredentialsFunc", bad.Field)
+		assert.Equal(t, "WithCredentialsFunc", failed.Source)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.NoError(t, client.Authenticate(t.Context()))
 		assert.EqualValues(t, 2, asked.Load())

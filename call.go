@@ -14,6 +14,7 @@ import (
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
+	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
 	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 )
 
@@ -70,7 +71,7 @@ type outcome struct {
 	limits  ratelimitheader.Info // what the answer says of the rate limit
 	at      time.Time            // when the attempt ended
 	action  action
-	reason  string // why the attempt is not repeated, where that needs to be said
+	ending  ending // why the attempt is not repeated, where that needs to be said
 	problem string // why a 2xx answer is no success
 }
 
@@ -169,8 +170,9 @@ func (c *call) attempt(req *http.Request, token Token, cookies []string) {
 	start := time.Now()
 	report := c.exchange(ctx, req, token, cookies)
 	e = c.record(ctx, report, start)
+	c.noteAccepted(token)
 	c.release(report.Status, c.last.limits)
-	c.last.action, c.last.reason = classify(&c.request, c.policy.Submits, &report)
+	c.last.action, c.last.ending.reason = classify(&c.request, c.policy.Submits, &report)
 }
 
 // attemptAgain prepares another attempt of the same try, where the last one asks for
@@ -180,7 +182,7 @@ func (c *call) attemptAgain(used Token) bool {
 	case awaitReset:
 		return true
 	case refreshToken:
-		return c.replaceToken(used)
+		return c.tokenRefused(used)
 	case retryWithoutExpect:
 		return c.ctx.Err() == nil && c.dropExpect()
 	}
@@ -193,7 +195,7 @@ func (c *call) attemptAgain(used Token) bool {
 // decode reads the answer of an attempt that succeeded.
 func (c *call) decode() {
 	if r := &c.last.report; succeeded(r) && !early(r) {
-		c.last.problem = c.request.decode(response{r.Header, r.Body})
+		c.last.problem = c.request.decode(response{r.Header, jsonobject.TrimMark(r.Body)})
 	}
 }
 

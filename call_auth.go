@@ -2,6 +2,9 @@ package ambient
 
 import (
 	"cmp"
+	"context"
+	"fmt"
+	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 )
@@ -9,7 +12,12 @@ import (
 // callAuth is what a call remembers of its authorization.
 type callAuth struct {
 	refused Token // the token that the API refused; zero before that
+	again   int   // how often the present token was sent again, since it is young
 }
+
+// youngTokenDelays are the pauses before a token that the API refuses is sent again.
+// The clock that checks tokens may be behind the one that issues them.
+var youngTokenDelays = [...]time.Duration{time.Second, 2 * time.Second}
 
 // authorize gets a token and then a permit to send. If the token has expired while the
 // call waited, the call gives the permit back, fetches a token, and takes a permit again
@@ -44,8 +52,10 @@ func (c *call) token() (Token, error) {
 	switch {
 	case err == nil && c.auth.refused.Value() != "" && token.Value() == c.auth.refused.Value():
 		return Token{}, c.failure(ending{})
-	case err == nil && token.Value() != "":
+	case err == nil && isBearerToken(token.Value()):
 		return token, nil
+	case err == nil:
+		return Token{}, invalid("WithTokenSource", "the token source gave a token that is empty, or has a space or control character in it")
 	}
 	return Token{}, c.tokenError(err)
 }
@@ -70,13 +80,49 @@ func (c *call) sourceToken() (Token, error) {
 	return r.token, cmp.Or(err, r.err)
 }
 
+// noteAccepted remembers that the API took a token.
+func (c *call) noteAccepted(token Token) {
+	if s, ok := c.client.tokens.(*passwordSource); ok && succeeded(&c.last.report) && !c.request.isTokenCall {
+		s.noteAccepted(token)
+	}
+}
+
+// tokenRefused prepares another attempt after a 401: with the same token after a pause,
+// where that may be too young for the API, else with another.
+func (c *call) tokenRefused(used Token) bool {
+	s, ok := c.client.tokens.(*passwordSource)
+	if !ok || c.auth.again == len(youngTokenDelays) || !s.isUntried(used) {
+		return c.replaceToken(used)
+	}
+	wait := youngTokenDelays[c.auth.again]
+	c.auth.again++
+	if deadline, ok := c.ctx.Deadline(); ok && time.Until(deadline) < wait {
+		c.last.ending = ending{fmt.Sprintf("not repeated: the wait of %v for a new token would pass the context's deadline", wait), true}
+		return false
+	}
+	c.emit(Event{Kind: EventRetry, Wait: wait, Number: len(c.history.attempts), Err: c.failure(ending{})})
+	c.waited += wait
+	sleep(c.ctx, wait)
+	return true
+}
+
+// sleep waits, for no longer than the context lasts.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // replaceToken invalidates a token that the API refused, once in a call.
 func (c *call) replaceToken(refused Token) bool {
 	if c.auth.refused.Value() != "" {
 		return false
 	}
 	c.client.tokens.Invalidate(refused)
-	c.auth.refused = refused
+	c.auth = callAuth{refused: refused}
 	return true
 }
 
@@ -93,15 +139,18 @@ func (c *call) ensureFreshToken() error {
 	return nil
 }
 
-// tokenError is the error of a call that got no token.
+// tokenError is the error of a call that got no token. What a source of the caller met,
+// even an error of this package, is no answer to the call.
 func (c *call) tokenError(err error) error {
-	switch {
-	case isSDKError(err):
-		return err
-	case c.ctx.Err() != nil:
-		return c.interrupted()
-	case err == nil:
-		return invalid("WithTokenSource", "the token source gave an empty token")
+	source := "WithTokenSource"
+	if _, ok := c.client.tokens.(*passwordSource); ok {
+		if isSDKError(err) {
+			return err
+		}
+		source = "WithCredentials"
 	}
-	return &RequestError{Field: "WithTokenSource", Problem: "the token source failed: " + safeText(err), cause: safeError(err)}
+	if c.ctx.Err() != nil {
+		return c.interrupted()
+	}
+	return &CredentialsError{Source: source, cause: safeError(err)}
 }

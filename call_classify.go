@@ -126,12 +126,18 @@ func mayHaveCreated(r *request, report *exchange.Report) bool {
 		return false
 	case report.Status/100 == 2, report.Status == http.StatusSeeOther, report.Replayed:
 		return true
-	case !report.FullySent:
-		return false
 	}
-	switch report.Status {
+	return report.FullySent && statusMayHaveCreated(report.Status)
+}
+
+// statusMayHaveCreated reports whether the service may have created a job before it, or
+// something in front of it, answered with the status.
+func statusMayHaveCreated(status int) bool {
+	switch status {
+	case http.StatusSeeOther:
+		return true
 	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusHTTPVersionNotSupported:
 		return false
 	}
-	return report.Status < 200 || report.Status >= 500
+	return status < 300 || status >= 500
 }

@@ -64,8 +64,29 @@ type Attempt struct {
 	Sent       Delivery
 	ConnReused bool // false where the transport does not tell
 
-	maybeCreated bool // the service may have created what the attempt asked for
-	replayed     bool // by the transport, so that it may have been taken twice
+	proof    proof // of whether the service created what the attempt asked for
+	replayed bool  // by the transport, so that it may have been taken twice
+}
+
+// A proof says whether an attempt may have created a job.
+type proof int8
+
+const (
+	noProof      proof = iota // the attempt was made by the caller, e.g. in a test
+	notCreated                // it cannot have, or it asked for none
+	maybeCreated              // it may have
+)
+
+// mayHaveCreated reports whether the attempt may have created a job. Of an attempt that
+// the caller made, it takes the status and Sent for those of a submit.
+func (a Attempt) mayHaveCreated() bool {
+	switch {
+	case a.proof != noProof:
+		return a.proof == maybeCreated
+	case a.StatusCode == 0:
+		return a.Sent >= FullySent
+	}
+	return statusMayHaveCreated(a.StatusCode)
 }
 
 // record adds an attempt to the history. ctx is the context of the attempt, and the
@@ -76,7 +97,10 @@ func (c *call) record(ctx context.Context, r exchange.Report, start time.Time) E
 	c.last = outcome{report: r, limits: ratelimitheader.Read(r.Header, now), at: now}
 	a := Attempt{
 		Start: start, Duration: now.Sub(start), StatusCode: r.Status, Err: safeerr.Error(r.Err), Wait: c.waited,
-		BytesSent: r.BytesSent, Sent: delivery(&r), ConnReused: r.ConnReused, maybeCreated: mayHaveCreated(&c.request, &r), replayed: c.request.submit && r.Replayed,
+		BytesSent: r.BytesSent, Sent: delivery(&r), ConnReused: r.ConnReused, proof: notCreated, replayed: c.request.submit && r.Replayed,
+	}
+	if mayHaveCreated(&c.request, &r) {
+		a.proof = maybeCreated
 	}
 	c.waited = 0
 	c.history.add(a)
@@ -139,7 +163,7 @@ func (i CallInfo) String() string {
 // Client.Do and observers.
 func (i CallInfo) PossibleDuplicate() bool {
 	for n, a := range i.Attempts {
-		if a.replayed || a.maybeCreated && n < len(i.Attempts)-1 {
+		if a.replayed || a.mayHaveCreated() && n < len(i.Attempts)-1 {
 			return true
 		}
 	}
@@ -162,7 +186,24 @@ type history struct {
 	attempts   []Attempt
 	attemptBuf [1]Attempt // most calls need no more
 	idBuf      [1]int64   // likewise
+	doubt      bool       // a job may have been created, by an attempt that is not listed
 	ending
+}
+
+// madeByHand is the history of an error that the caller made, e.g. in a test. It is that
+// of a POST where the error does not say otherwise. last is what the error tells of the
+// last attempt.
+func madeByHand(method, route string, attempts []Attempt, last Attempt) *history {
+	submit := !idempotent(cmp.Or(method, http.MethodPost)) && route != tokenRoute
+	return &history{requestSummary: requestSummary{method: method, route: route, submit: submit}, attempts: attempts, doubt: last.mayHaveCreated()}
+}
+
+// callText is the call as errors name it: "GET /transcribe/7: ".
+func (h *history) callText() string {
+	if h.method == "" && h.route == "" {
+		return ""
+	}
+	return strings.TrimSpace(h.method+" "+h.route) + ": "
 }
 
 // An ending says why a call was not repeated.
@@ -188,9 +229,6 @@ func (h *history) endsAtDeadline() bool { return h != nil && h.pastDeadline }
 // errorSuffix is how the text of an error ends: " (3 attempts in 1.2s, request id x;
 // not repeated: …)".
 func (h *history) errorSuffix(requestID string) string {
-	if h == nil { // the error was made by the caller, e.g. in a test
-		h = &history{}
-	}
 	var notes []string
 	if n := len(h.attempts); n > 1 {
 		last := h.attempts[n-1]
@@ -214,5 +252,5 @@ func (h *history) errorSuffix(requestID string) string {
 
 // maybeSubmitted reports whether an attempt may have created a job.
 func (h *history) maybeSubmitted() bool {
-	return h != nil && slices.ContainsFunc(h.attempts, func(a Attempt) bool { return a.maybeCreated })
+	return h != nil && h.submit && (h.doubt || slices.ContainsFunc(h.attempts, Attempt.mayHaveCreated))
 }

@@ -29,6 +29,7 @@ func TestEveryAttemptIsRecorded(t *testing.T) {
 				harness.Plan(srv, append(bad, last)...)
 				client := harness.NewClient(t, srv)
 				require.NoError(t, client.Authenticate(t.Context()))
+				time.Sleep(10 * time.Second) // a refused token is replaced at once if it is not new
 				var info ambient.CallInfo
 				start := time.Now()
 				sub, err := harness.SubmitOf(t.Context(), client, harness.AudioOf(""), ambient.WithCallInfo(&info))
@@ -122,7 +123,7 @@ func TestUnsentCallHasNoAttempt(t *testing.T) {
 func TestATokenErrorDoesNotHideASubmit(t *testing.T) {
 	t.Parallel()
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		harness.Plan(srv, ambienttest.ProxyHTML(502), ambienttest.Answer(401))
+		harness.Plan(srv, ambienttest.RetryAfter(502, "10"), ambienttest.Answer(401))
 		srv.Fault("POST /auth/token", 2, ambienttest.Answer(401))
 		_, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), harness.Visit())
 		_, ok := errors.AsType[*ambient.UnauthorizedError](err)

@@ -96,7 +96,7 @@ func (c *Client) fromEnvironment() error {
 		if username == "" || password == "" {
 			badCredentials = invalid("credentials", "none given: use WithCredentials, WithCredentialsFunc, WithToken or WithTokenSource, or set AMBIENT_USERNAME and AMBIENT_PASSWORD")
 		} else {
-			badCredentials = WithCredentials(username, password)(c)
+			badCredentials = c.setCredentials("AMBIENT_USERNAME and AMBIENT_PASSWORD", username, password)
 		}
 	}
 	return errors.Join(badBase, badCredentials)

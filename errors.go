@@ -2,10 +2,10 @@ package ambient
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,20 +60,25 @@ func (e *APIError) Error() string {
 	if e == nil || e.StatusCode == 0 {
 		return "ambient: no API error"
 	}
-	var ids []int64
-	if e.history != nil {
-		ids = e.history.ids
-	}
+	h := e.past()
 	var b strings.Builder
-	fmt.Fprintf(&b, "ambient: %s %s: %d", e.Method, e.Route, e.StatusCode)
+	fmt.Fprintf(&b, "ambient: %s%d", h.callText(), e.StatusCode)
 	if phrase := http.StatusText(e.StatusCode); phrase != "" {
 		b.WriteString(" " + phrase)
 	}
-	if detail := redact.Text(e.Detail, ids...); detail != "" && !strings.EqualFold(detail, http.StatusText(e.StatusCode)) {
+	if detail := redact.Text(e.Detail, h.ids...); detail != "" && !strings.EqualFold(detail, http.StatusText(e.StatusCode)) {
 		b.WriteString(": " + detail)
 	}
-	b.WriteString(e.history.errorSuffix(redact.ID(e.RequestID)))
+	b.WriteString(h.errorSuffix(redact.ID(e.RequestID)))
 	return b.String()
+}
+
+// past is the history of the call.
+func (e *APIError) past() *history {
+	if e.history != nil {
+		return e.history
+	}
+	return madeByHand(e.Method, e.Route, e.Attempts, Attempt{StatusCode: e.StatusCode, Sent: Answered})
 }
 
 // Unwrap returns context.DeadlineExceeded where the call ended because its next
@@ -144,13 +149,19 @@ func requestID(h http.Header) string {
 // Retryable is true of a WaitError, call Wait, since SubmitAndWait would submit again.
 func Retryable(err error) bool {
 	switch {
-	case isCommitError(err), errors.Is(err, context.Canceled):
+	case isCommitError(err), endedBy(err, context.Canceled):
 		return false
-	case errors.Is(err, context.DeadlineExceeded):
+	case endedBy(err, context.DeadlineExceeded):
 		return true
 	}
 	for err := range errorTree(err) {
 		switch e := err.(type) {
+		case *CredentialsError:
+			return true
+		case *WaitError:
+			if e != nil && e.cause == nil { // made by the caller: the job goes on
+				return true
+			}
 		case *APIError:
 			if e != nil && (retriedStatus(e.StatusCode) || e.StatusCode == http.StatusTooManyRequests) {
 				return true
@@ -162,6 +173,21 @@ func Retryable(err error) bool {
 		}
 	}
 	return false
+}
+
+// endedBy is errors.Is, except that a context of a failed source of credentials is none
+// of the call.
+func endedBy(err, target error) bool {
+	if _, ok := err.(*CredentialsError); ok || err == nil {
+		return false
+	}
+	if err == target {
+		return true
+	}
+	if e, ok := err.(interface{ Is(error) bool }); ok && e.Is(target) {
+		return true
+	}
+	return slices.ContainsFunc(unwrapped(err), func(err error) bool { return endedBy(err, target) })
 }
 
 // MaybeSubmitted reports whether the service may hold a job although the call failed.
@@ -184,30 +210,30 @@ func MaybeSubmitted(err error) bool {
 }
 
 // ownHistory returns the history in err itself, nil without one.
-func ownHistory(err error) (h *history) {
+func ownHistory(err error) *history {
 	switch e := err.(type) {
 	case *APIError:
 		if e != nil {
-			h = e.history
+			return e.past()
 		}
 	case *NetworkError:
 		if e != nil {
-			h = e.history
+			return e.past()
 		}
 	case *DecodeError:
 		if e != nil {
-			h = e.history
+			return e.past()
 		}
 	case *AudioError:
 		if e != nil {
-			h = e.history
+			return e.history
 		}
 	case *interruptedError:
-		h = e.history
+		return e.history
 	case *commitError:
-		h = e.history
+		return e.history
 	}
-	return h
+	return nil
 }
 
 // errorTree yields err and every error that it wraps, depth first, as errors.Is
@@ -223,15 +249,21 @@ func walk(err error, yield func(error) bool) bool {
 	if !yield(err) {
 		return false
 	}
-	switch e := err.(type) {
-	case interface{ Unwrap() error }:
-		return walk(e.Unwrap(), yield)
-	case interface{ Unwrap() []error }:
-		for _, err := range e.Unwrap() {
-			if !walk(err, yield) {
-				return false
-			}
+	for _, err := range unwrapped(err) {
+		if !walk(err, yield) {
+			return false
 		}
 	}
 	return true
+}
+
+// unwrapped are the errors that err wraps.
+func unwrapped(err error) []error {
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return []error{e.Unwrap()}
+	case interface{ Unwrap() []error }:
+		return e.Unwrap()
+	}
+	return nil
 }

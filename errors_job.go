@@ -71,7 +71,7 @@ func (e *WaitError) PossibleDuplicate() bool { return e != nil && e.duplicate }
 
 // Error is safe to log.
 func (e *WaitError) Error() string {
-	if e == nil || e.cause == nil {
+	if e == nil {
 		return "ambient: no wait error"
 	}
 	status := "no status yet"
@@ -86,7 +86,15 @@ func (e *WaitError) Error() string {
 	if e.duplicate {
 		duplicate = " (may have been submitted twice)"
 	}
-	return fmt.Sprintf("ambient: waiting for job %d%s ended after %s, %s: %s", e.ID, duplicate, polls, status, safeInnerText(e.cause))
+	text := fmt.Sprintf("ambient: waiting for job %d%s ended after %s, %s", e.ID, duplicate, polls, status)
+	if e.cause == nil { // made by the caller, e.g. in a test
+		return text
+	}
+	text += ": " + safeInnerText(e.cause)
+	if end, ok := e.cause.(*contextEnd); ok && isSDKError(end.cause) {
+		text += " while waiting after " + safeInnerText(end.cause)
+	}
+	return text
 }
 
 // Unwrap returns the error of the context or of the last poll.

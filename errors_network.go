@@ -17,6 +17,7 @@ import (
 // reset, a timeout, an answer cut off, or a context that ended meanwhile. It is a
 // net.Error. errors.Is and errors.As find its cause.
 type NetworkError struct {
+	Method   string
 	Route    string
 	Sent     Delivery // how far the last attempt got
 	Attempts []Attempt
@@ -27,10 +28,23 @@ type NetworkError struct {
 
 // Error is safe to log.
 func (e *NetworkError) Error() string {
-	if e == nil || e.history == nil {
+	if e == nil {
 		return "ambient: no network error"
 	}
-	return fmt.Sprintf("ambient: %s %s: %s, %v%s", e.history.method, e.Route, safeerr.Text(e.cause), e.Sent, e.history.errorSuffix(""))
+	cause := "no answer"
+	if e.cause != nil {
+		cause = safeerr.Text(e.cause)
+	}
+	h := e.past()
+	return fmt.Sprintf("ambient: %s%s, %v%s", h.callText(), cause, e.Sent, h.errorSuffix(""))
+}
+
+// past is the history of the call.
+func (e *NetworkError) past() *history {
+	if e.history != nil {
+		return e.history
+	}
+	return madeByHand(e.Method, e.Route, e.Attempts, Attempt{Sent: e.Sent})
 }
 
 // Unwrap returns the cause, whose text is safe too.
@@ -64,6 +78,7 @@ func (e *NetworkError) Temporary() bool { return e.Timeout() }
 // was sent. After a submit MaybeSubmitted is true, and Body may still hold the id.
 type DecodeError struct {
 	StatusCode int
+	Method     string
 	Route      string
 
 	problem   string
@@ -83,11 +98,20 @@ func (e *DecodeError) Body() []byte {
 
 // Error is safe to log.
 func (e *DecodeError) Error() string {
-	if e == nil || e.history == nil {
+	if e == nil || e.StatusCode == 0 {
 		return "ambient: no decode error"
 	}
-	return fmt.Sprintf("ambient: %s %s: %d with an unusable body of %d bytes: %s%s",
-		e.history.method, e.Route, e.StatusCode, e.size, e.problem, e.history.errorSuffix(redact.ID(e.requestID)))
+	h := e.past()
+	return fmt.Sprintf("ambient: %s%d with an unusable body of %d bytes%s%s",
+		h.callText(), e.StatusCode, e.size, e.problem, h.errorSuffix(redact.ID(e.requestID)))
+}
+
+// past is the history of the call.
+func (e *DecodeError) past() *history {
+	if e.history != nil {
+		return e.history
+	}
+	return madeByHand(e.Method, e.Route, nil, Attempt{StatusCode: e.StatusCode, Sent: Answered})
 }
 
 // failure is the error of the last attempt, nil if that succeeded.
@@ -124,7 +148,7 @@ func (c *call) lastError() error {
 
 func (c *call) networkError(h *history) error {
 	r := &c.last.report
-	err := &NetworkError{Route: h.route, Sent: delivery(r), Attempts: h.attempts, history: h, cause: safeerr.Error(r.Err)}
+	err := &NetworkError{Method: h.method, Route: h.route, Sent: delivery(r), Attempts: h.attempts, history: h, cause: safeerr.Error(r.Err)}
 	if c.ctx.Err() != nil && !errors.Is(r.Err, c.ctx.Err()) { // net/http gives the cause alone
 		err.cause = contextError(c.ctx)
 	}
@@ -136,7 +160,7 @@ func decodeError(h *history, r *exchange.Report, problem string) error {
 	if len(body) > keptDecodeBody {
 		body = bytes.Clone(body[:keptDecodeBody])
 	}
-	return &DecodeError{StatusCode: r.Status, Route: h.route, problem: problem, requestID: requestID(r.Header), body: newSecret(body), size: len(r.Body), history: h}
+	return &DecodeError{StatusCode: r.Status, Method: h.method, Route: h.route, problem: ": " + problem, requestID: requestID(r.Header), body: newSecret(body), size: len(r.Body), history: h}
 }
 
 // An interruptedError is a call that ended before its first attempt or between two
@@ -148,7 +172,7 @@ type interruptedError struct {
 }
 
 func (e *interruptedError) Error() string {
-	call := fmt.Sprintf("ambient: %s %s: ", e.history.method, e.history.route)
+	call := "ambient: " + e.history.callText()
 	if e.last == nil {
 		return call + safeInnerText(e.by) + " before anything was sent"
 	}
@@ -169,7 +193,7 @@ func (e *interruptedError) Unwrap() []error {
 // A contextEnd is a context's error together with its cause.
 type contextEnd struct{ err, cause error }
 
-func (e *contextEnd) Error() string   { return safeerr.Text(e.err) }
+func (e *contextEnd) Error() string   { return safeText(e.err) }
 func (e *contextEnd) Unwrap() []error { return []error{safeError(e.err), safeError(e.cause)} }
 
 // contextError is the error of the context, with its cause if that differs.

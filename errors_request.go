@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -48,11 +49,14 @@ type AudioError struct {
 
 // Error is safe to log, and names no file.
 func (e *AudioError) Error() string {
-	if e == nil || e.history == nil {
+	switch {
+	case e == nil:
 		return "ambient: no audio error"
+	case e.history == nil: // made by the caller, e.g. in a test
+		return fmt.Sprintf("ambient: audio %d failed at byte %d", e.Part+1, e.Offset)
 	}
-	return fmt.Sprintf("ambient: %s %s: audio %d failed at byte %d: %s%s",
-		e.history.method, e.history.route, e.Part+1, e.Offset, safeerr.Text(e.cause), e.history.errorSuffix(""))
+	return fmt.Sprintf("ambient: %saudio %d failed at byte %d: %s%s",
+		e.history.callText(), e.Part+1, e.Offset, safeerr.Text(e.cause), e.history.errorSuffix(""))
 }
 
 // Unwrap returns the source's error without its path.
@@ -83,13 +87,17 @@ type CredentialsError struct {
 
 // Error is safe to log.
 func (e *CredentialsError) Error() string {
-	switch {
-	case e == nil:
+	if e == nil {
 		return "ambient: no credentials error"
-	case e.cause == nil:
-		return "ambient: " + e.Source + ": the source failed"
 	}
-	return "ambient: " + e.Source + ": the source failed: " + safeText(e.cause)
+	text := "ambient: " + cmp.Or(e.Source, "credentials") + ": the function failed"
+	if e.Source == "WithTokenSource" {
+		text = "ambient: " + e.Source + ": the token source failed"
+	}
+	if e.cause != nil {
+		text += ": " + safeText(e.cause)
+	}
+	return text
 }
 
 // Unwrap returns the source's own error in safe words.
@@ -99,6 +107,3 @@ func (e *CredentialsError) Unwrap() error {
 	}
 	return safeerr.Error(e.cause)
 }
-
-func (e *CredentialsError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
-func (e *CredentialsError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }

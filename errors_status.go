@@ -79,55 +79,68 @@ func (e *APIError) typed() error {
 	return e
 }
 
-// apiOf returns the APIError in an error of a type above, nil for nil.
-func apiOf[E ~struct{ *APIError }](e *E) *APIError {
+// apiOf returns the APIError in an error of a type above, nil for nil. An error that a
+// caller made without one has at least the status of its type.
+func apiOf[E ~struct{ *APIError }](e *E, status int) *APIError {
 	if e == nil {
 		return nil
 	}
-	return struct{ *APIError }(*e).APIError
+	return struct{ *APIError }(*e).APIError.orStatus(status)
 }
 
 func (e *RateLimitError) api() *APIError {
 	if e == nil {
 		return nil
 	}
-	return e.APIError
+	return e.APIError.orStatus(429)
+}
+
+func (e *APIError) orStatus(status int) *APIError {
+	switch {
+	case e == nil:
+		return &APIError{StatusCode: status}
+	case e.StatusCode == 0:
+		withStatus := *e
+		withStatus.StatusCode = status
+		return &withStatus
+	}
+	return e
 }
 
 // A method promoted from APIError would panic on nil.
 
 func (e *RateLimitError) Error() string          { return e.api().Error() }
-func (e *BadRequestError) Error() string         { return apiOf(e).Error() }
-func (e *UnauthorizedError) Error() string       { return apiOf(e).Error() }
-func (e *ForbiddenError) Error() string          { return apiOf(e).Error() }
-func (e *NotFoundError) Error() string           { return apiOf(e).Error() }
-func (e *ConflictError) Error() string           { return apiOf(e).Error() }
-func (e *ValidationError) Error() string         { return apiOf(e).Error() }
-func (e *InternalServerError) Error() string     { return apiOf(e).Error() }
-func (e *BadGatewayError) Error() string         { return apiOf(e).Error() }
-func (e *ServiceUnavailableError) Error() string { return apiOf(e).Error() }
-func (e *GatewayTimeoutError) Error() string     { return apiOf(e).Error() }
+func (e *BadRequestError) Error() string         { return apiOf(e, 400).Error() }
+func (e *UnauthorizedError) Error() string       { return apiOf(e, 401).Error() }
+func (e *ForbiddenError) Error() string          { return apiOf(e, 403).Error() }
+func (e *NotFoundError) Error() string           { return apiOf(e, 404).Error() }
+func (e *ConflictError) Error() string           { return apiOf(e, 409).Error() }
+func (e *ValidationError) Error() string         { return apiOf(e, 422).Error() }
+func (e *InternalServerError) Error() string     { return apiOf(e, 500).Error() }
+func (e *BadGatewayError) Error() string         { return apiOf(e, 502).Error() }
+func (e *ServiceUnavailableError) Error() string { return apiOf(e, 503).Error() }
+func (e *GatewayTimeoutError) Error() string     { return apiOf(e, 504).Error() }
 
 func (e *RateLimitError) Unwrap() error          { return e.api().asError() }
-func (e *BadRequestError) Unwrap() error         { return apiOf(e).asError() }
-func (e *UnauthorizedError) Unwrap() error       { return apiOf(e).asError() }
-func (e *ForbiddenError) Unwrap() error          { return apiOf(e).asError() }
-func (e *NotFoundError) Unwrap() error           { return apiOf(e).asError() }
-func (e *ConflictError) Unwrap() error           { return apiOf(e).asError() }
-func (e *ValidationError) Unwrap() error         { return apiOf(e).asError() }
-func (e *InternalServerError) Unwrap() error     { return apiOf(e).asError() }
-func (e *BadGatewayError) Unwrap() error         { return apiOf(e).asError() }
-func (e *ServiceUnavailableError) Unwrap() error { return apiOf(e).asError() }
-func (e *GatewayTimeoutError) Unwrap() error     { return apiOf(e).asError() }
+func (e *BadRequestError) Unwrap() error         { return apiOf(e, 400).asError() }
+func (e *UnauthorizedError) Unwrap() error       { return apiOf(e, 401).asError() }
+func (e *ForbiddenError) Unwrap() error          { return apiOf(e, 403).asError() }
+func (e *NotFoundError) Unwrap() error           { return apiOf(e, 404).asError() }
+func (e *ConflictError) Unwrap() error           { return apiOf(e, 409).asError() }
+func (e *ValidationError) Unwrap() error         { return apiOf(e, 422).asError() }
+func (e *InternalServerError) Unwrap() error     { return apiOf(e, 500).asError() }
+func (e *BadGatewayError) Unwrap() error         { return apiOf(e, 502).asError() }
+func (e *ServiceUnavailableError) Unwrap() error { return apiOf(e, 503).asError() }
+func (e *GatewayTimeoutError) Unwrap() error     { return apiOf(e, 504).asError() }
 
 func (e *RateLimitError) Body() []byte          { return e.api().Body() }
-func (e *BadRequestError) Body() []byte         { return apiOf(e).Body() }
-func (e *UnauthorizedError) Body() []byte       { return apiOf(e).Body() }
-func (e *ForbiddenError) Body() []byte          { return apiOf(e).Body() }
-func (e *NotFoundError) Body() []byte           { return apiOf(e).Body() }
-func (e *ConflictError) Body() []byte           { return apiOf(e).Body() }
-func (e *ValidationError) Body() []byte         { return apiOf(e).Body() }
-func (e *InternalServerError) Body() []byte     { return apiOf(e).Body() }
-func (e *BadGatewayError) Body() []byte         { return apiOf(e).Body() }
-func (e *ServiceUnavailableError) Body() []byte { return apiOf(e).Body() }
-func (e *GatewayTimeoutError) Body() []byte     { return apiOf(e).Body() }
+func (e *BadRequestError) Body() []byte         { return apiOf(e, 400).Body() }
+func (e *UnauthorizedError) Body() []byte       { return apiOf(e, 401).Body() }
+func (e *ForbiddenError) Body() []byte          { return apiOf(e, 403).Body() }
+func (e *NotFoundError) Body() []byte           { return apiOf(e, 404).Body() }
+func (e *ConflictError) Body() []byte           { return apiOf(e, 409).Body() }
+func (e *ValidationError) Body() []byte         { return apiOf(e, 422).Body() }
+func (e *InternalServerError) Body() []byte     { return apiOf(e, 500).Body() }
+func (e *BadGatewayError) Body() []byte         { return apiOf(e, 502).Body() }
+func (e *ServiceUnavailableError) Body() []byte { return apiOf(e, 503).Body() }
+func (e *GatewayTimeoutError) Body() []byte     { return apiOf(e, 504).Body() }

@@ -18,32 +18,43 @@ import (
 // An Option configures a Client.
 type Option func(*Client) error
 
-// refuse is the error of a wrong option or request.
+// invalid is the error of a wrong option or request.
 func invalid(field, problem string) error { return &RequestError{Field: field, Problem: problem} }
 
-// WithCredentials sets the service account's user name and password, neither of
-// them empty. The token got with them is good until its exp claim (RFC 7519,
-// section 4.1.4), or for 48 h where that is missing or absurd. It is renewed in the
-// last tenth of that time, while calls go on with the old one, and once in a call
-// whose token is refused.
+// WithCredentials sets the service account's user name and password. Neither of them
+// may be empty or have a control character such as a line break in it. The token got with
+// them is good until its exp claim (RFC 7519, section 4.1.4). Without an exp claim it is
+// good for as long as expires_in of the answer says, or for 48 h. It is renewed in the
+// last tenth of that time, while calls go on with the old one, and once in a call whose
+// token is refused. A new token that is refused before any call succeeded with it is sent
+// again after 1 s and 2 s first, since the service's clocks may differ.
 //
 // Of WithCredentials, WithCredentialsFunc, WithToken and WithTokenSource the last
 // one given wins. Without any of them AMBIENT_USERNAME and AMBIENT_PASSWORD are
 // read.
 func WithCredentials(username, password string) Option {
-	return func(c *Client) error {
-		c.tokens = newPasswordSource(c, func(context.Context) (string, string, error) { return username, password, nil })
-		if username == "" || password == "" {
-			return invalid("WithCredentials", "user name and password are both required")
-		}
-		return nil
+	return func(c *Client) error { return c.setCredentials("WithCredentials", username, password) }
+}
+
+func (c *Client) setCredentials(field, username, password string) error {
+	c.tokens = newPasswordSource(c, func(context.Context) (string, string, error) { return username, password, nil })
+	return validateCredentials(field, username, password)
+}
+
+func validateCredentials(field, username, password string) error {
+	switch {
+	case username == "" || password == "":
+		return invalid(field, "user name and password are both required")
+	case !isCredential(username) || !isCredential(password):
+		return invalid(field, "the user name or password has a line break or other control character in it")
 	}
+	return nil
 }
 
 // WithCredentialsFunc asks f for the user name and password at every renewal of the
 // token. It is for vaults and for passwords that are rotated. f should end with its
 // context. A call of f that does not is left behind, and the next renewal calls f
-// again.
+// again. Its error ends the call with a *CredentialsError.
 func WithCredentialsFunc(f func(context.Context) (username, password string, err error)) Option {
 	return func(c *Client) error {
 		c.tokens = newPasswordSource(c, f)
@@ -59,7 +70,7 @@ func WithCredentialsFunc(f func(context.Context) (username, password string, err
 func WithToken(token string) Option {
 	return func(c *Client) error {
 		c.tokens = staticToken{NewToken(token, time.Time{})}
-		if token == "" || strings.Contains(token, " ") || !isHeaderValue(token) {
+		if !isBearerToken(token) {
 			return invalid("WithToken", "the token is empty, or has a space or control character in it")
 		}
 		return nil
@@ -67,8 +78,9 @@ func WithToken(token string) Option {
 }
 
 // WithTokenSource takes tokens from ts, which is asked before every attempt. ts itself
-// must keep its token and renew it in time. Its error ends the call, with a
-// *RequestError.
+// must keep its token and renew it in time. Its error ends the call with a
+// *CredentialsError. A token that is empty, or has a space or control character in it,
+// ends the call with a *RequestError.
 func WithTokenSource(ts TokenSource) Option {
 	return func(c *Client) error {
 		if ts == nil {
@@ -103,7 +115,7 @@ func (c *Client) setBase(field, baseURL string) error {
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // WithHTTPClient sets the HTTP client to send with. It is copied and never

@@ -40,10 +40,11 @@ func refusals(err error) (fields []string) {
 func TestBadOptionsAreErrorsThatNameThem(t *testing.T) {
 	noEnvironment(t)
 	bad := map[string][]ambient.Option{
-		"NewClient":           {nil},
-		"WithCredentials":     {ambient.WithCredentials("", "p"), ambient.WithCredentials("u", ""), ambient.WithCredentials("", "")},
+		"NewClient": {nil},
+		"WithCredentials": {ambient.WithCredentials("", "p"), ambient.WithCredentials("u", ""), ambient.WithCredentials("", ""), ambient.WithCredentials("svc", "pw\n"),
+			ambient.WithCredentials("svc\r\n", "pw"), ambient.WithCredentials("svc", "pw\x00"), ambient.WithCredentials("\ufeffsvc", "pw"), ambient.WithCredentials("svc", "\tpw")},
 		"WithCredentialsFunc": {ambient.WithCredentialsFunc(nil)},
-		"WithToken":           {ambient.WithToken(""), ambient.WithToken("Bearer abc"), ambient.WithToken("abc\n")},
+		"WithToken":           {ambient.WithToken(""), ambient.WithToken("Bearer abc"), ambient.WithToken("abc\n"), ambient.WithToken("abc\x00"), ambient.WithToken("\ufeffabc")},
 		"WithTokenSource":     {ambient.WithTokenSource(nil)},
 		"WithBaseURL": {
 			ambient.WithBaseURL(""), ambient.WithBaseURL("api.example/v1"), ambient.WithBaseURL("/v1"), ambient.WithBaseURL("https://"), ambient.WithBaseURL("://"),
@@ -91,7 +92,9 @@ func TestBadOptionsAreErrorsThatNameThem(t *testing.T) {
 func TestGoodOptionsAreTaken(t *testing.T) {
 	noEnvironment(t)
 	for _, option := range []ambient.Option{
-		ambient.WithBaseURL("https://api.example/v1/"), ambient.WithBaseURL("http://127.0.0.1:8080/v1"), ambient.WithBaseURL("http://localhost"), ambient.WithBaseURL("http://[::1]:80"),
+		ambient.WithBaseURL("https://api.example/v1/"), ambient.WithBaseURL("http://127.0.0.1:8080/v1"), ambient.WithBaseURL("http://localhost"), ambient.WithBaseURL("http://LOCALHOST:8080/v1"), ambient.WithBaseURL("HTTP://LocalHost."),
+		ambient.WithBaseURL("HTTPS://API.Example/v1"), ambient.WithBaseURL("http://[::ffff:127.0.0.1]:80"), ambient.WithCredentials("a clinic", "pass word é 密"),
+		ambient.WithBaseURL("http://[::1]:80"),
 		ambient.WithStallTimeout(0), ambient.WithResponseTimeout(0), ambient.WithRetryPolicy(ambient.RetryPolicy{}), ambient.WithRetryPolicy(ambient.RetryPolicy{MaxLimitWait: -1}),
 		ambient.WithRateLimit(0.1, 1), ambient.WithLogger(slog.New(slog.DiscardHandler)),
 	} {

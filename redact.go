@@ -134,6 +134,7 @@ func (e *GatewayTimeoutError) Format(s fmt.State, verb rune)          { formatTe
 func (e *NetworkError) Format(s fmt.State, verb rune)                 { formatText(s, verb, e.Error()) }
 func (e *DecodeError) Format(s fmt.State, verb rune)                  { formatText(s, verb, e.Error()) }
 func (e *RequestError) Format(s fmt.State, verb rune)                 { formatText(s, verb, e.Error()) }
+func (e *CredentialsError) Format(s fmt.State, verb rune)             { formatText(s, verb, e.Error()) }
 func (e *AudioError) Format(s fmt.State, verb rune)                   { formatText(s, verb, e.Error()) }
 func (e *WaitError) Format(s fmt.State, verb rune)                    { formatText(s, verb, e.Error()) }
 func (e *TranscriptionFailedError) Format(s fmt.State, verb rune)     { formatText(s, verb, e.Error()) }
@@ -156,6 +157,7 @@ func (e *GatewayTimeoutError) MarshalText() ([]byte, error)          { return []
 func (e *NetworkError) MarshalText() ([]byte, error)                 { return []byte(e.Error()), nil }
 func (e *DecodeError) MarshalText() ([]byte, error)                  { return []byte(e.Error()), nil }
 func (e *RequestError) MarshalText() ([]byte, error)                 { return []byte(e.Error()), nil }
+func (e *CredentialsError) MarshalText() ([]byte, error)             { return []byte(e.Error()), nil }
 func (e *AudioError) MarshalText() ([]byte, error)                   { return []byte(e.Error()), nil }
 func (e *WaitError) MarshalText() ([]byte, error)                    { return []byte(e.Error()), nil }
 func (e *TranscriptionFailedError) MarshalText() ([]byte, error)     { return []byte(e.Error()), nil }

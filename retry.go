@@ -95,7 +95,7 @@ func (c *call) repeat() error {
 	_, err := l.client.Do(&retryablehttp.Request{Request: c.request.httpRequest(c.ctx)})
 	switch {
 	case l.tries == 0: // net/http refused the request itself
-		return &NetworkError{Route: c.request.route, history: c.history.snapshot(ending{}), cause: safeError(err)}
+		return &NetworkError{Method: c.request.method, Route: c.request.route, history: c.history.snapshot(ending{}), cause: safeError(err)}
 	case l.next.again: // the context ended in the sleep
 		return c.interrupted()
 	case l.next.err == nil:
@@ -128,7 +128,7 @@ func (l *loop) decide() decision {
 	c, o := l.call, &l.call.last
 	switch {
 	case o.action != retry || l.tries >= c.policy.MaxAttempts:
-		return c.end(ending{reason: o.reason})
+		return c.end(o.ending)
 	case c.ctx.Err() != nil && answered(&o.report):
 		return decision{err: c.interrupted()}
 	case c.ctx.Err() != nil:

@@ -54,12 +54,12 @@ type ScribeSubmission struct {
 	SubmittedAt time.Time // zero if the answer has none, as after RegenerateFromAudio
 	Call        CallInfo  `json:"-"` // how the call went
 
-	duplicate bool
+	duplicate bool // as it was stored, without Call
 }
 
 // PossibleDuplicate reports whether the service may have the visit twice, since an
 // earlier attempt of the submit may have created a job as well.
-func (s ScribeSubmission) PossibleDuplicate() bool { return s.duplicate }
+func (s ScribeSubmission) PossibleDuplicate() bool { return s.duplicate || s.Call.PossibleDuplicate() }
 
 // Scribe is the state of a scribe. The vendor has not published the fields of the
 // note. They are in Extra, and Decode reads them into a type of yours. A Scribe prints
@@ -146,7 +146,6 @@ func submitScribe(ctx context.Context, u *upload, id int64) (*ScribeSubmission, 
 	if err != nil {
 		return nil, err
 	}
-	sub.duplicate = sub.Call.PossibleDuplicate()
 	return &sub, nil
 }
 
@@ -180,7 +179,7 @@ func (s *ScribesService) CreateAndWait(ctx context.Context, r *ScribeRequest, op
 	if err != nil {
 		return nil, err
 	}
-	scribe, err := w.waitNew(ctx, sub.ID, sub.duplicate, sub.Call.Header)
+	scribe, err := w.waitNew(ctx, sub.ID, sub.PossibleDuplicate(), sub.Call.Header)
 	if scribe != nil {
 		scribe.Submission = sub
 	}
@@ -268,7 +267,7 @@ func (s *Scribe) UnmarshalJSON(b []byte) error {
 }
 
 func (s ScribeSubmission) MarshalJSON() ([]byte, error) {
-	return json.Marshal(submissionJSON{ScribeID: s.ID, Status: s.Status, SubmittedAt: s.SubmittedAt, PossibleDuplicate: s.duplicate})
+	return json.Marshal(submissionJSON{ScribeID: s.ID, Status: s.Status, SubmittedAt: s.SubmittedAt, PossibleDuplicate: s.PossibleDuplicate()})
 }
 
 func (s *ScribeSubmission) UnmarshalJSON(b []byte) error {
@@ -293,7 +292,7 @@ func (r ScribeRequest) String() string {
 }
 
 func (s ScribeSubmission) String() string {
-	return fmt.Sprintf("ScribeSubmission(id %d, %s, possible duplicate %t)", s.ID, cmp.Or(redact.Text(string(s.Status)), "none"), s.duplicate)
+	return fmt.Sprintf("ScribeSubmission(id %d, %s, possible duplicate %t)", s.ID, cmp.Or(redact.Text(string(s.Status)), "none"), s.PossibleDuplicate())
 }
 
 func (s Scribe) String() string {

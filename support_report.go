@@ -27,7 +27,7 @@ func SupportReport(err error) string {
 	if wait, ok := errors.AsType[*WaitError](err); ok && wait != nil {
 		fmt.Fprintf(&b, "Job:        %d\n", wait.ID)
 	}
-	if api, ok := errors.AsType[*APIError](err); ok && api != nil && api.history != nil {
+	if api, ok := errors.AsType[*APIError](err); ok && api != nil {
 		reportAnswer(&b, api)
 	}
 	if h := historyOf(err); h != nil {
@@ -53,10 +53,10 @@ func reportAnswer(b *strings.Builder, e *APIError) {
 	fmt.Fprintf(b, "Status:     %d %s\n", e.StatusCode, http.StatusText(e.StatusCode))
 	fmt.Fprintf(b, "Request id: %s\n", cmp.Or(redact.ID(e.RequestID), "none"))
 	if e.Detail != "" {
-		fmt.Fprintf(b, "Message:    %s\n", redact.Text(e.Detail, e.history.ids...))
+		fmt.Fprintf(b, "Message:    %s\n", redact.Text(e.Detail, e.past().ids...))
 	}
 	for _, f := range e.Fields {
-		fmt.Fprintf(b, "Field:      %s: %s (%s)\n", redact.Text(f.Path), redact.Text(f.Message, e.history.ids...), redact.Text(f.Type))
+		fmt.Fprintf(b, "Field:      %s: %s (%s)\n", redact.Text(f.Path), redact.Text(f.Message, e.past().ids...), redact.Text(f.Type))
 	}
 	for _, name := range reportedHeaders {
 		for _, v := range e.Header[name] {

@@ -140,7 +140,7 @@ var mishaps = []mishap{
 		return err
 	}},
 	{"the token is lost in mid-call", func(t *testing.T, srv *ambienttest.Server) error {
-		srv.Fault(submits, 1, after(ambienttest.Answer(502), "1"))
+		srv.Fault(submits, 1, after(ambienttest.Answer(502), "6")) // after which the token is no new one
 		srv.Fault(submits, 2, ambienttest.Answer(401))
 		srv.Fault(tokens, 2, ambienttest.Answer(401))
 		return submitting(t, srv)

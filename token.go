@@ -1,12 +1,15 @@
 package ambient
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -72,35 +75,60 @@ type staticToken struct{ token Token }
 func (s staticToken) Token(context.Context) (Token, error) { return s.token, nil }
 func (staticToken) Invalidate(Token)                       {}
 
+// isCredential reports whether a user name, password or token can be sent as it is. A
+// line break is the end of the file that it was read from, and a character that nobody
+// sees got into it by accident.
+func isCredential(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// isBearerToken reports whether a token can stand in a header.
+func isBearerToken(s string) bool { return isCredential(s) && !strings.Contains(s, " ") }
+
 // readToken reads the answer of the token call, or returns what is wrong with it.
 func readToken(r response, now time.Time) (Token, string) {
 	var reply struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
+		AccessToken string          `json:"access_token"`
+		TokenType   string          `json:"token_type"`
+		ExpiresIn   json.RawMessage `json:"expires_in"`
 	}
 	switch {
 	case json.Unmarshal(r.body, &reply) != nil:
 		return Token{}, "not the documented JSON"
-	case reply.AccessToken == "" || strings.ContainsAny(reply.AccessToken, " \r\n"):
+	case !isBearerToken(reply.AccessToken):
 		return Token{}, "no usable access_token"
 	case reply.TokenType != "" && !strings.EqualFold(reply.TokenType, "bearer"):
 		return Token{}, "token_type is not bearer"
 	}
-	return NewToken(reply.AccessToken, now.Add(tokenLife(reply.AccessToken, r.header, now))), ""
+	life := jwtLife(reply.AccessToken, r.header, now)
+	if life == 0 {
+		life = lifeOf(reply.ExpiresIn)
+	}
+	return NewToken(reply.AccessToken, now.Add(cmp.Or(life, defaultTokenLife))), ""
 }
 
-// tokenLife is how long a new token lives. That is until its exp claim (RFC 7519,
-// section 4.1.4) by the clock of the server, which its Date header shows. A claim that
-// is absent, past, or absurdly far is not believed.
-func tokenLife(jwt string, header http.Header, now time.Time) time.Duration {
+// jwtLife is how long a new token lives by its exp claim (RFC 7519, section 4.1.4) and
+// the clock of the server, which its Date header shows. It is 0 for a claim that is
+// absent, past, or absurdly far.
+func jwtLife(jwt string, header http.Header, now time.Time) time.Duration {
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		now = date
 	}
 	exp, ok := expClaim(jwt)
 	if !ok || exp <= float64(now.Unix()) || exp > float64(now.Add(maxTokenLife).Unix()) {
-		return defaultTokenLife
+		return 0
 	}
 	return time.Unix(int64(exp), 0).Sub(now)
+}
+
+// lifeOf reads expires_in (RFC 6749, section 5.1), in seconds. It is 0 for one that is
+// absent, not positive, or absurd.
+func lifeOf(expiresIn json.RawMessage) time.Duration {
+	seconds, err := strconv.ParseFloat(strings.Trim(string(expiresIn), `"`), 64)
+	if err != nil || !(seconds > 0) || seconds > maxTokenLife.Seconds() {
+		return 0
+	}
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // expClaim reads the exp claim without verifying the token, which is the API's

@@ -51,12 +51,14 @@ type TranscriptionSubmission struct {
 	SubmittedAt time.Time // zero if the answer has none
 	Call        CallInfo  `json:"-"` // how the call went
 
-	duplicate bool
+	duplicate bool // as it was stored, without Call
 }
 
 // PossibleDuplicate reports whether the service may have the visit twice, since an
 // earlier attempt of the submit may have created a job as well.
-func (s TranscriptionSubmission) PossibleDuplicate() bool { return s.duplicate }
+func (s TranscriptionSubmission) PossibleDuplicate() bool {
+	return s.duplicate || s.Call.PossibleDuplicate()
+}
 
 // Transcription is the state of a transcription, with its text once there is one. It
 // prints without patient data and marshals to JSON in full and back.
@@ -119,7 +121,6 @@ func (s *TranscriptionsService) Submit(ctx context.Context, r *TranscriptionRequ
 	if sub.Call, err = u.submit(&sub.ID, sub.decodeReply); err != nil {
 		return nil, err
 	}
-	sub.duplicate = sub.Call.PossibleDuplicate()
 	return &sub, nil
 }
 
@@ -162,7 +163,7 @@ func (s *TranscriptionsService) SubmitAndWait(ctx context.Context, r *Transcript
 	if err != nil {
 		return nil, err
 	}
-	t, err := w.waitNew(ctx, sub.ID, sub.duplicate, sub.Call.Header)
+	t, err := w.waitNew(ctx, sub.ID, sub.PossibleDuplicate(), sub.Call.Header)
 	if t != nil {
 		t.Submission = sub
 	}
@@ -254,7 +255,7 @@ func (t *Transcription) UnmarshalJSON(b []byte) error {
 }
 
 func (s TranscriptionSubmission) MarshalJSON() ([]byte, error) {
-	return json.Marshal(submissionJSON{TranscriptionID: s.ID, SubmittedAt: s.SubmittedAt, PossibleDuplicate: s.duplicate})
+	return json.Marshal(submissionJSON{TranscriptionID: s.ID, SubmittedAt: s.SubmittedAt, PossibleDuplicate: s.PossibleDuplicate()})
 }
 
 func (s *TranscriptionSubmission) UnmarshalJSON(b []byte) error {
@@ -278,7 +279,7 @@ func (r TranscriptionRequest) String() string {
 }
 
 func (s TranscriptionSubmission) String() string {
-	return fmt.Sprintf("TranscriptionSubmission(id %d, possible duplicate %t)", s.ID, s.duplicate)
+	return fmt.Sprintf("TranscriptionSubmission(id %d, possible duplicate %t)", s.ID, s.PossibleDuplicate())
 }
 
 func (t Transcription) String() string {

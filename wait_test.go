@@ -2,9 +2,11 @@ package ambient_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -173,6 +175,74 @@ func TestMaxOutage(t *testing.T) {
 			assert.Greater(t, time.Since(start), 24*time.Hour-2*time.Second)
 		})
 	})
+}
+
+// A vault that is down for a while costs no wait. It is asked again at the next poll.
+func TestCredentialsFailInAWait(t *testing.T) {
+	t.Parallel()
+	for option, tokenLife := range map[string]time.Duration{"WithCredentialsFunc": 20 * time.Second, "WithTokenSource": time.Hour} {
+		t.Run(option, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				start := time.Now()
+				isDown := func() bool { return 30*time.Second < time.Since(start) && time.Since(start) < 150*time.Second }
+				vault := ambient.WithCredentialsFunc(func(context.Context) (string, string, error) {
+					if isDown() {
+						return "", "", errVault
+					}
+					return srv.Username, srv.Password, nil
+				})
+				if option == "WithTokenSource" {
+					vault = ambient.WithTokenSource(&sealedSource{isDown: isDown, token: ambient.NewToken(issuedToken(t, srv), time.Time{})})
+				}
+				client := harness.NewClient(t, srv, vault)
+				srv.ScriptTranscription(ambienttest.TranscriptionCompletes(3*time.Minute, "hello")...)
+				var failed int
+				tr, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()}, ambient.WithOnPoll(func(e ambient.PollEvent) {
+					if e.Err != nil {
+						failed++
+						source, ok := errors.AsType[*ambient.CredentialsError](e.Err)
+						assert.True(t, ok && source.Source == option, "%v", e.Err)
+						assert.NotContains(t, e.Err.Error(), "CAES")
+					}
+				}))
+				require.NoError(t, err)
+				assert.Equal(t, "hello", tr.RawText)
+				assert.Positive(t, failed)
+				srv.AssertCount(t, harness.SubmitRoute, 1)
+
+				_, err = client.Transcriptions.Wait(t.Context(), tr.ID)
+				assert.NoError(t, err)
+			}, ambienttest.WithTokenLifetime(tokenLife))
+		})
+	}
+}
+
+// sealedSource is a token source that fails for a while.
+type sealedSource struct {
+	isDown func() bool
+	token  ambient.Token
+}
+
+func (s *sealedSource) Token(context.Context) (ambient.Token, error) {
+	if s.isDown() {
+		return ambient.Token{}, errVault
+	}
+	return s.token, nil
+}
+
+func (*sealedSource) Invalidate(ambient.Token) {}
+
+// issuedToken is a token that the server takes.
+func issuedToken(t *testing.T, srv *ambienttest.Server) string {
+	t.Helper()
+	res, err := srv.Client().PostForm(srv.URL+"/auth/token", url.Values{"username": {srv.Username}, "password": {srv.Password}})
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var reply struct {
+		Token string `json:"access_token"`
+	}
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&reply))
+	return reply.Token
 }
 
 // A wait for the rate limit is no outage, before failures or between them.
