@@ -170,6 +170,7 @@ func notEmpty(size int64) func() error {
 var (
 	errNoAudio    = errors.New("is missing: use AudioFile, AudioFS, AudioBytes, AudioReaderAt or AudioReader")
 	errEmpty      = errors.New("is empty")
+	errBadName    = errors.New("has an upload name or content type with bytes that are no UTF-8")
 	errNotRegular = errors.New("not a regular file; use AudioReader for pipes and devices")
 	errUsedReader = errors.New("this reader was sent before; give a new AudioReader to each call")
 	errChanged    = errors.New("the file changed while it was being sent")
@@ -257,7 +258,7 @@ func (a Audio) MarshalJSON() ([]byte, error) {
 	if s.path == "" {
 		q.Name = s.nameHint
 	}
-	return json.Marshal(q)
+	return marshal("audio", q)
 }
 
 // UnmarshalJSON reads the output of MarshalJSON.

@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/ambient-scribe/ambient-go/internal/audiotype"
 	"github.com/ambient-scribe/ambient-go/internal/form"
@@ -61,6 +62,8 @@ func (a Audio) check() error {
 	switch {
 	case s == nil:
 		return errNoAudio
+	case !utf8.ValidString(s.uploadName) || !utf8.ValidString(s.contentType):
+		return errBadName
 	case s.check == nil:
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -124,7 +125,8 @@ func (c *Client) CloseIdleConnections() {
 //
 // All policies apply. A method other than GET, HEAD, OPTIONS, PUT and DELETE is a
 // submit, and WithCallInfo has its PossibleDuplicate. Errors and events mask the words
-// of path that could be patient data.
+// and numbers of path that could be patient data. They show the id of a job in
+// /transcribe/{id} and /scribe/{id}.
 func (c *Client) Do(ctx context.Context, method, path string, body, out any, opts ...CallOption) error {
 	u, err := url.Parse(path)
 	switch {
@@ -133,14 +135,16 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 	case method == "" || strings.Trim(method, tokenChars) != "":
 		return invalid("method", "must be an HTTP method such as GET")
 	}
-	route := redact.Path(u.Path)
+	ids := idsIn(u.EscapedPath())
+	route := redact.Path(u.Path, ids...)
 	call := c.newCall(ctx, Event{Method: method, Route: route}.Endpoint(), route, opts)
+	call.request.ids = ids
 	call.request.url = c.urlOf(u.Path)
 	call.request.url.RawPath, call.request.url.RawQuery = c.base.EscapedPath()+u.EscapedPath(), u.RawQuery
 	if body != nil {
-		b, err := json.Marshal(body)
+		b, err := marshal("body", body)
 		if err != nil {
-			return &RequestError{Field: "body", Problem: "cannot be marshalled to JSON", cause: safeError(err)}
+			return err
 		}
 		call.request.content = inMemory("application/json", b, form.PartSize{Name: "JSON", Bytes: int64(len(b))})
 	}
@@ -151,4 +155,18 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 		return ""
 	}
 	return call.run()
+}
+
+// idsIn returns the id of the job that a path of the API names, if it does. Of other
+// numbers in a path nobody knows what they are.
+func idsIn(path string) []int64 {
+	segments := strings.Split(path, "/")
+	if len(segments) < 3 || segments[1] != "transcribe" && segments[1] != "scribe" {
+		return nil
+	}
+	id, err := strconv.ParseInt(segments[2], 10, 64)
+	if err != nil || id < 1 || strconv.FormatInt(id, 10) != segments[2] {
+		return nil
+	}
+	return []int64{id}
 }

@@ -3,6 +3,7 @@ package ambient_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -141,6 +142,34 @@ func TestDoHasTheTypedErrors(t *testing.T) {
 		require.True(t, errors.As(err, &missing))
 		assert.Equal(t, "/templates", missing.Route)
 		harness.TellsNothing(t, err)
+	})
+}
+
+// Numbers of a path may be dates of birth, and only the id of a job is none.
+func TestDoMasksNumbersOfAPath(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
+		for path, want := range map[string]string{
+			"/patients/19800131/records":           "/…/…/records",
+			"/patients/1980/01/31":                 "/…/…/…/…",
+			"/patients/Jane-Doe-19800131":          "/…/…",
+			"/visits/5551234567?born=19800131":     "/…/…",
+			"/scribe/4711/records/19800131":        "/scribe/4711/records/…",
+			"/transcribe/4711":                     "/transcribe/4711",
+			"/transcribe/4711/19800131":            "/transcribe/4711/…",
+			"/transcribe/00019800131":              "/transcribe/…",
+			"/transcribe/19800131%2FJane/patients": "/transcribe/…/…/…",
+		} {
+			err := client.Do(t.Context(), http.MethodGet, path, nil, nil)
+			var missing *ambient.APIError
+			require.ErrorAs(t, err, &missing)
+			assert.Equal(t, want, missing.Route, path)
+			for _, text := range []string{err.Error(), ambient.SupportReport(err), fmt.Sprintf("%+v", told.Of(ambient.EventAttempt))} {
+				assert.NotContains(t, text, "1980")
+				assert.NotContains(t, text, "5551")
+			}
+		}
 	})
 }
 

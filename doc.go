@@ -73,13 +73,14 @@
 //	TranscriptionIncompleteError                   use the part of the transcript there is
 //	TranscriptionFailedError, ScribeFailedError    see what the service says of the job
 //	429 RateLimitError                             call again after ResetAt
+//	CredentialsError                               see to the vault or token source, call again
 //	any of which Retryable is true                 call again later
 //	401 UnauthorizedError                          renew the credentials, or ask for API access
 //	403 ForbiddenError                             ask for access
 //	404 NotFoundError                              check the id and the account
 //	409 ConflictError                              ask the vendor what exists already
 //	400 BadRequestError, 422 ValidationError       fix the request: Fields, or Detail
-//	RequestError, refused before it was sent       fix what Field names: request, file, option, source
+//	RequestError, refused before it was sent       fix what Field names: request, file, option, value
 //	AudioError, failed while it was sent           fix the source of the audio, submit again
 //	DecodeError                                    see Body: a success, but not as documented
 //	any other status: APIError alone               see StatusCode
@@ -114,11 +115,16 @@
 //	audio failed or changed           -                   AudioError
 //	redirect                          error               error
 //
-// A 401 of the token call is an error at once. An answer of another origin, to which a
-// transport has followed a redirect, is a [NetworkError] that is not repeated. After a
-// 417 to Expect: 100-continue, the upload is sent again without that header. An
-// [AudioReader] cannot be read twice, so a request is repeated only if nothing of it
-// was sent.
+// A token that was fetched in the last 5 s, and with which no call has succeeded, may be
+// too young for the clock of the service. After a 401 it is sent again after 1 s and 2 s,
+// and then replaced. A 401 of the token call is an error at once. A 400, 401 or 403 of
+// the token call is remembered for 5 s, in which the same credentials are not sent
+// again.
+//
+// An answer of another origin, to which a transport has followed a redirect, is a
+// [NetworkError] that is not repeated. After a 417 to Expect: 100-continue, the upload
+// is sent again without that header. An [AudioReader] cannot be read twice, so a request
+// is repeated only if nothing of it was sent.
 //
 // A call makes 4 attempts at most, unless RetryPolicy.MaxAttempts says otherwise. Its
 // error is that of the last attempt. Each attempt of a submit that met a 500, 502 or 504
@@ -189,6 +195,9 @@
 //     full. Log them one by one.
 //   - A transport that follows redirects by itself may take the password or a recording
 //     to another host. The call then ends with an error, but the data has left.
+//   - The mask knows no person. A surname that is a word of API English passes, if a
+//     server writes it small or first in a sentence, and so does a number below 1,000
+//     such as an age.
 //   - encoding/gob, a memory dump, and a transport or proxy that logs show everything.
 //
 // # Seeing what happens
@@ -211,7 +220,7 @@
 //
 //	unknown                     this package
 //	the fields of the note      keeps every field in Scribe.Extra, and Scribe.Decode reads them into your type
-//	rate limits, their headers  reads all forms in use, and needs none
+//	rate limits, their headers  reads the forms that Rate limits lists, and needs none
 //	an idempotency key          does not repeat a submit whose answer is lost, and says so in the error
 //	new states of a job         treats an unknown state as unfinished, and reports it once
 //	list, cancel, delete        has no method for them, and Client.Do calls any endpoint

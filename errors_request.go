@@ -11,8 +11,9 @@ import (
 
 // RequestError is a request, or an option of NewClient, that was refused before it was
 // sent. A recording that is missing, empty or no regular file is one too, with the
-// Field audio_file or audio_files. Problem names the remedy. A source of tokens or
-// credentials that fails gives one too, and may be asked in mid-call.
+// Field audio_file or audio_files. Problem names the remedy. A source of credentials or
+// tokens that gives an unusable value, and a Limiter that fails, end a call with one
+// too. Both may be asked in mid-call.
 type RequestError struct {
 	Field   string // the API's field, or the option's name
 	Problem string

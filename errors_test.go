@@ -134,6 +134,111 @@ func TestErrorsMadeByHandPrint(t *testing.T) {
 	assert.Contains(t, ambient.SupportReport(err), "404 Not Found")
 }
 
+// An error that a test of the caller's makes answers as a real one would: of a POST
+// that was sent whole, where it does not say otherwise.
+func TestErrorsMadeByHandAnswerAsRealOnes(t *testing.T) {
+	api := func(status int, method string) *ambient.APIError {
+		return &ambient.APIError{StatusCode: status, Method: method, Route: "/transcribe"}
+	}
+	attempts := func(statuses ...int) (all []ambient.Attempt) {
+		for _, status := range statuses {
+			all = append(all, ambient.Attempt{StatusCode: status})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		err                  error
+		text                 string
+		retryable, submitted bool
+	}{
+		{&ambient.NetworkError{Sent: ambient.FullySent}, "ambient: no answer, fully sent (may have been submitted)", true, true},
+		{&ambient.NetworkError{Sent: ambient.Answered}, "ambient: no answer, answered (may have been submitted)", true, true},
+		{&ambient.NetworkError{Sent: ambient.PartlySent}, "ambient: no answer, partly sent", true, false},
+		{&ambient.NetworkError{}, "ambient: no answer, not sent", true, false},
+		{&ambient.NetworkError{Method: "GET", Route: "/transcribe/7", Sent: ambient.FullySent}, "ambient: GET /transcribe/7: no answer, fully sent", true, false},
+		{&ambient.NetworkError{Method: "POST", Route: "/auth/token", Sent: ambient.FullySent}, "ambient: POST /auth/token: no answer, fully sent", true, false},
+		{&ambient.NetworkError{Method: "PUT", Sent: ambient.FullySent}, "ambient: PUT: no answer, fully sent", true, false},
+		{&ambient.NetworkError{Attempts: attempts(502, 0)}, "ambient: no answer, not sent (2 attempts in 0s; may have been submitted)", true, true},
+		{&ambient.NetworkError{Attempts: []ambient.Attempt{{Sent: ambient.PartlySent}, {}}}, "ambient: no answer, not sent (2 attempts in 0s)", true, false},
+
+		{&ambient.DecodeError{StatusCode: 202}, "ambient: 202 with an unusable body of 0 bytes (may have been submitted)", false, true},
+		{&ambient.DecodeError{StatusCode: 202, Method: "POST", Route: "/scribe"}, "ambient: POST /scribe: 202 with an unusable body of 0 bytes (may have been submitted)", false, true},
+		{&ambient.DecodeError{StatusCode: 200, Method: "GET", Route: "/scribe/7"}, "ambient: GET /scribe/7: 200 with an unusable body of 0 bytes", false, false},
+
+		{api(502, "POST"), "ambient: POST /transcribe: 502 Bad Gateway (may have been submitted)", true, true},
+		{api(502, "GET"), "ambient: GET /transcribe: 502 Bad Gateway", true, false},
+		{api(303, "POST"), "ambient: POST /transcribe: 303 See Other (may have been submitted)", false, true},
+		{api(503, "POST"), "ambient: POST /transcribe: 503 Service Unavailable", true, false},
+		{api(501, "POST"), "ambient: POST /transcribe: 501 Not Implemented", false, false},
+		{api(520, "POST"), "ambient: POST /transcribe: 520 (may have been submitted)", true, true},
+		{&ambient.APIError{StatusCode: 504}, "ambient: 504 Gateway Timeout (may have been submitted)", true, true},
+		{&ambient.APIError{StatusCode: 504, Method: "POST", Route: "/auth/token"}, "ambient: POST /auth/token: 504 Gateway Timeout", true, false},
+		{&ambient.APIError{StatusCode: 503, Attempts: attempts(500, 503)}, "ambient: 503 Service Unavailable (2 attempts in 0s; may have been submitted)", true, true},
+		{&ambient.BadGatewayError{APIError: api(502, "POST")}, "ambient: POST /transcribe: 502 Bad Gateway (may have been submitted)", true, true},
+		{&ambient.BadGatewayError{APIError: &ambient.APIError{Method: "GET", Route: "/scribe/7"}}, "ambient: GET /scribe/7: 502 Bad Gateway", true, false},
+		{&ambient.InternalServerError{}, "ambient: 500 Internal Server Error (may have been submitted)", true, true},
+		{&ambient.ServiceUnavailableError{}, "ambient: 503 Service Unavailable", true, false},
+		{&ambient.NotFoundError{}, "ambient: 404 Not Found", false, false},
+		{&ambient.ValidationError{}, "ambient: 422 Unprocessable Entity", false, false},
+		{&ambient.RateLimitError{ResetAt: time.Now()}, "ambient: 429 Too Many Requests", true, false},
+
+		{&ambient.WaitError{ID: 7}, "ambient: waiting for job 7 ended after 0 polls, no status yet", true, true},
+		{&ambient.WaitError{ID: 7, LastStatus: "STT_PROCESSING", Polls: 1}, "ambient: waiting for job 7 ended after 1 poll, last status STT_PROCESSING", true, true},
+		{&ambient.RequestError{Field: "audio_file", Problem: "is empty"}, "ambient: audio_file: is empty", false, false},
+		{&ambient.CredentialsError{Source: "WithTokenSource"}, "ambient: WithTokenSource: the token source failed", true, false},
+		{&ambient.CredentialsError{Source: "WithCredentialsFunc"}, "ambient: WithCredentialsFunc: the function failed", true, false},
+		{&ambient.AudioError{Part: 1, Offset: 77}, "ambient: audio 2 failed at byte 77", false, false},
+		{&ambient.ScribeFailedError{Scribe: &ambient.Scribe{ID: 7, Status: "FAILED"}}, "ambient: scribe 7 failed (FAILED)", false, false},
+	} {
+		assert.Equal(t, c.text, c.err.Error())
+		for _, err := range []error{c.err, fmt.Errorf("visit: %w", c.err)} {
+			assert.Equal(t, c.retryable, ambient.Retryable(err), "%v", err)
+			assert.Equal(t, c.submitted, ambient.MaybeSubmitted(err), "%v", err)
+			assert.Contains(t, ambient.SupportReport(err), c.text)
+		}
+	}
+	var found *ambient.APIError
+	require.ErrorAs(t, &ambient.ConflictError{}, &found)
+	assert.Equal(t, 409, found.StatusCode)
+}
+
+// A submission that a test makes says itself whether it may be there twice.
+func TestSubmissionsMadeByHand(t *testing.T) {
+	for _, c := range []struct {
+		attempts []ambient.Attempt
+		want     bool
+	}{
+		{[]ambient.Attempt{{StatusCode: 502}, {StatusCode: 202}}, true},
+		{[]ambient.Attempt{{Sent: ambient.FullySent}, {StatusCode: 202}}, true},
+		{[]ambient.Attempt{{StatusCode: 500, Sent: ambient.Answered}, {StatusCode: 429}, {StatusCode: 202}}, true},
+		{[]ambient.Attempt{{StatusCode: 503}, {StatusCode: 202}}, false},
+		{[]ambient.Attempt{{StatusCode: 401}, {Sent: ambient.PartlySent}, {StatusCode: 202}}, false},
+		{[]ambient.Attempt{{StatusCode: 202}}, false},
+		{nil, false},
+	} {
+		call := ambient.CallInfo{Attempts: c.attempts}
+		transcription, scribe := ambient.TranscriptionSubmission{ID: 7, Call: call}, ambient.ScribeSubmission{ID: 7, Call: call}
+		assert.Equal(t, c.want, call.PossibleDuplicate(), "%v", c.attempts)
+		assert.Equal(t, c.want, transcription.PossibleDuplicate())
+		assert.Equal(t, c.want, scribe.PossibleDuplicate())
+		assert.Contains(t, transcription.String(), fmt.Sprint("possible duplicate ", c.want))
+		stored, err := json.Marshal(scribe)
+		require.NoError(t, err)
+		var back ambient.ScribeSubmission
+		require.NoError(t, json.Unmarshal(stored, &back))
+		assert.Equal(t, c.want, back.PossibleDuplicate(), "without its attempts")
+	}
+}
+
+// The cancellation that a source of credentials met itself is none of the call; the
+// caller's own is.
+func TestCancellationsOfASource(t *testing.T) {
+	_, err := failingClient(t, nil, ambient.WithTokenSource(harness.FailingTokens{Err: context.Canceled})).Transcriptions.Get(t.Context(), 7)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.True(t, ambient.Retryable(err))
+	assert.False(t, ambient.Retryable(errors.Join(err, context.Canceled)))
+}
+
 func TestRetryableAndMaybeSubmittedThroughEveryWrapping(t *testing.T) {
 	t.Parallel()
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}

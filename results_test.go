@@ -175,6 +175,36 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// A byte order mark before the JSON of any answer is no part of it.
+func TestByteOrderMarks(t *testing.T) {
+	const mark = "\ufeff"
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		token := ambienttest.Fault{Status: 200, Body: mark + `{"access_token": "` + issuedToken(t, srv) + `", "token_type": "bearer"}`}
+		srv.Fault(harness.TokenRoute, 2, token)
+		srv.Fault(harness.SubmitRoute, 1, ambienttest.Fault{Status: 202, Body: mark + `{"transcription_id": 7}`})
+		srv.Fault(harness.GetRoute, 1, ambienttest.Fault{Status: 200, Body: mark + harness.SomeJob.Body})
+		srv.Fault(harness.GetRoute, 2, ambienttest.Fault{Status: 200, Body: mark + harness.SomeJob.Body})
+		srv.Fault(harness.GetRoute, 3, ambienttest.Fault{Status: 404, Body: mark + `{"detail": "gone"}`})
+		srv.Fault(harness.GetRoute, 4, ambienttest.Fault{Status: 200, Body: mark})
+		client := harness.NewClient(t, srv)
+		tr, err := client.Transcriptions.SubmitAndWait(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit()})
+		require.NoError(t, err)
+		assert.Equal(t, "hello", tr.RawText)
+		var whole json.RawMessage
+		require.NoError(t, tr.Decode(&whole))
+		assert.Equal(t, harness.SomeJob.Body, string(whole))
+		var out struct {
+			Text string `json:"raw_text"`
+		}
+		require.NoError(t, client.Do(t.Context(), "GET", "/transcribe/7", nil, &out))
+		assert.Equal(t, "hello", out.Text)
+		var missing *ambient.NotFoundError
+		require.ErrorAs(t, client.Do(t.Context(), "GET", "/transcribe/7", nil, &out), &missing)
+		assert.Equal(t, "gone", missing.Detail)
+		assert.NoError(t, client.Do(t.Context(), "GET", "/transcribe/7", nil, &out), "an empty answer")
+	})
+}
+
 // A documented state is that state in any letters, and only it.
 func TestStatusesInOtherLetters(t *testing.T) {
 	for text, want := range map[string]ambient.TranscriptionStatus{

@@ -116,7 +116,7 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 		if t == "" {
 			return nil, invalid("transcripts", fmt.Sprintf("transcript %d is empty", i+1))
 		}
-		u.form.Field("transcripts", t)
+		u.text("transcripts", t)
 	}
 	u.patient(r.PatientName, r.DateOfService, r.AdditionalContext)
 	u.recordings("audio_files", r.Audio...)
@@ -277,6 +277,16 @@ func (s *ScribeSubmission) UnmarshalJSON(b []byte) error {
 	}
 	*s = ScribeSubmission{ID: j.ScribeID, Status: j.Status, SubmittedAt: j.SubmittedAt, duplicate: j.PossibleDuplicate}
 	return nil
+}
+
+// MarshalJSON returns a *RequestError if a text has bytes that are no UTF-8, which JSON
+// cannot hold.
+func (r ScribeRequest) MarshalJSON() ([]byte, error) {
+	if err := validateTexts(r.PatientName, r.AdditionalContext, r.Transcripts); err != nil {
+		return nil, err
+	}
+	type plain ScribeRequest
+	return json.Marshal(plain(r))
 }
 
 // UnmarshalJSON reads the output of json.Marshal. Its error shows nothing of the

@@ -267,6 +267,16 @@ func (s *TranscriptionSubmission) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// MarshalJSON returns a *RequestError if a text has bytes that are no UTF-8, which JSON
+// cannot hold.
+func (r TranscriptionRequest) MarshalJSON() ([]byte, error) {
+	if err := validateTexts(r.PatientName, r.AdditionalContext, nil); err != nil {
+		return nil, err
+	}
+	type plain TranscriptionRequest
+	return json.Marshal(plain(r))
+}
+
 // UnmarshalJSON reads the output of json.Marshal. Its error shows nothing of the
 // input.
 func (r *TranscriptionRequest) UnmarshalJSON(b []byte) error {

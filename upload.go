@@ -1,10 +1,13 @@
 package ambient
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
@@ -36,8 +39,8 @@ func (u *upload) recordings(field string, audio ...Audio) {
 		if s := a.source.get(); s != nil && s.once {
 			u.call.request.once = true
 		}
-		if err := a.check(); err != nil && u.err == nil {
-			u.err = u.refused(i, err)
+		if err := a.check(); err != nil {
+			u.fail(u.refused(i, err))
 		}
 	}
 }
@@ -110,7 +113,7 @@ func (u *upload) inspect(i int, a Audio) (*audioPart, error) {
 // refused is the error of a recording that cannot be sent.
 func (u *upload) refused(i int, err error) error {
 	problem := "cannot be read: " + audioText(err)
-	if err == errNoAudio || err == errEmpty {
+	if err == errNoAudio || err == errEmpty || err == errBadName {
 		problem = err.Error()
 	}
 	return &RequestError{Field: u.field, Problem: fmt.Sprintf("audio %d %s", i+1, problem), cause: safeError(err)}
@@ -127,28 +130,92 @@ func audioText(err error) string {
 // patient adds the fields that say whose visit it was.
 func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 	if name != "" {
-		u.form.Field("patient_name", name)
+		u.text("patient_name", name)
 	}
 	if !dateOfService.IsZero() {
-		if y := dateOfService.Year(); y < 1 || y > 9999 {
-			u.err = invalid("date_of_service", "has no form in RFC 3339: its year must be from 1 to 9999")
-			return
-		}
-		u.form.Field("date_of_service", dateOfService.Format(time.RFC3339))
+		u.date("date_of_service", dateOfService)
 	}
-	if additional == nil {
-		return
-	}
-	b, err := json.Marshal(additional)
-	switch {
-	case err != nil:
-		u.err = &RequestError{Field: "additional_context", Problem: "cannot be marshalled to JSON", cause: safeError(err)}
-	case !jsonobject.IsObject(b):
-		u.err = invalid("additional_context", "must marshal to a JSON object: use a struct or a map, not a string, number, list or []byte")
-	default:
-		u.form.Field("additional_context", string(b))
+	if additional != nil {
+		u.object("additional_context", additional)
 	}
 }
+
+// text adds a field of text.
+func (u *upload) text(field, text string) {
+	u.fail(validateText(field, text))
+	u.form.Field(field, text)
+}
+
+// date adds a field of a time in RFC 3339.
+func (u *upload) date(field string, t time.Time) {
+	if y := t.Year(); y < 1 || y > 9999 {
+		u.fail(invalid(field, "has no form in RFC 3339: its year must be from 1 to 9999"))
+	}
+	u.form.Field(field, t.Format(time.RFC3339))
+}
+
+// object adds a field of a JSON object.
+func (u *upload) object(field string, v any) {
+	b, err := marshal(field, v)
+	if err == nil && !jsonobject.IsObject(b) {
+		err = invalid(field, "must marshal to a JSON object: use a struct or a map, not a string, number, list or []byte")
+	}
+	u.fail(err)
+	u.form.Field(field, string(b))
+}
+
+// fail keeps the first error.
+func (u *upload) fail(err error) { u.err = cmp.Or(u.err, err) }
+
+// marshal is json.Marshal for what is sent or queued. json.Marshal puts U+FFFD in the
+// place of bytes that are no UTF-8 and says nothing. marshal refuses them, in whatever
+// string of v they are.
+func marshal(field string, v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, &RequestError{Field: field, Problem: "cannot be marshalled to JSON", cause: safeError(err)}
+	}
+	_, isJSON := v.(json.Marshaler) // which wrote every escape itself
+	if !utf8.Valid(b) || !isJSON && hasReplacement(b) {
+		return nil, notUTF8(field)
+	}
+	return b, nil
+}
+
+// hasReplacement reports whether JSON has the escape that json.Marshal writes for a byte
+// that is no UTF-8. It writes a U+FFFD that was there before without an escape.
+func hasReplacement(b []byte) bool {
+	for {
+		at := bytes.IndexByte(b, '\\')
+		if at < 0 {
+			return false
+		}
+		if b = b[at:]; bytes.HasPrefix(b, []byte(`\ufffd`)) {
+			return true
+		}
+		b = b[2:] // behind the character that is escaped
+	}
+}
+
+// validateText refuses text that is no UTF-8.
+func validateText(field, text string) error {
+	if !utf8.ValidString(text) {
+		return notUTF8(field)
+	}
+	return nil
+}
+
+// validateTexts refuses a request with text that is no UTF-8.
+func validateTexts(patientName string, additional any, transcripts []string) error {
+	_, badContext := marshal("additional_context", additional)
+	bad := cmp.Or(validateText("patient_name", patientName), badContext)
+	for _, t := range transcripts {
+		bad = cmp.Or(bad, validateText("transcripts", t))
+	}
+	return bad
+}
+
+func notUTF8(field string) error { return invalid(field, "has bytes that are no UTF-8") }
 
 // submit sends the form. decode finds the id of the job.
 func (u *upload) submit(id *int64, decode func(body []byte) (problem string)) (CallInfo, error) {

@@ -2,6 +2,9 @@ package ambient_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -94,6 +97,68 @@ func TestManyPartsInOneRequest(t *testing.T) {
 		}
 		assert.Equal(t, want, got)
 		assert.Len(t, srv.RequestsTo("POST /scribe/{id}/regenerate/audio")[0].Files, 2)
+	})
+}
+
+// Bytes that are no UTF-8 would reach the service as U+FFFD, or be refused by it when the
+// recording has been uploaded. They are found first, wherever they are.
+func TestTextThatIsNoUTF8(t *testing.T) {
+	t.Parallel()
+	const bad = "J\xe9r\xf4me" // ISO 8859-1
+	type visitor struct {
+		Notes []map[string]any `json:"notes"`
+		Sent  string           `json:"-"`
+	}
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		refused := func(field string, err error) {
+			t.Helper()
+			request, ok := errors.AsType[*ambient.RequestError](err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, field, request.Field)
+			assert.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "\xe9r")
+			assert.NotContains(t, err.Error(), "\xe9r")
+			assert.False(t, ambient.MaybeSubmitted(err))
+		}
+		for name, r := range map[string]*ambient.TranscriptionRequest{
+			"patient_name": {Audio: harness.Visit(), PatientName: bad},
+			"audio_file":   {Audio: harness.Visit().WithUploadName(bad + ".mp3")},
+		} {
+			_, err := client.Transcriptions.Submit(t.Context(), r)
+			refused(name, err)
+		}
+		_, err := client.Scribes.Create(t.Context(), &ambient.ScribeRequest{TemplateIDs: []int64{7}, Transcripts: []string{"hello", bad}})
+		refused("transcripts", err)
+		for _, v := range []any{
+			map[string]any{"name": bad}, map[string]string{bad: "x"}, map[string]any{"a": []any{1, map[string]any{"b": []string{bad}}}},
+			visitor{Notes: []map[string]any{{"a": bad}}}, &visitor{Notes: []map[string]any{{"a\\": bad}}}, json.RawMessage(`{"a":"` + bad + `"}`),
+			map[string]any{"a": "\xed\xa0\x80"}, map[string]any{"a": "cut \xe5\xaf"},
+		} {
+			r := ambient.TranscriptionRequest{Audio: harness.Visit(), AdditionalContext: v}
+			_, err := client.Transcriptions.Submit(t.Context(), &r)
+			refused("additional_context", err)
+			_, err = json.Marshal(r)
+			refused("additional_context", err)
+			refused("body", client.Do(t.Context(), "POST", "/transcribe", v, nil))
+		}
+		for _, queued := range []any{
+			ambient.TranscriptionRequest{PatientName: bad}, ambient.ScribeRequest{PatientName: bad}, ambient.ScribeRequest{Transcripts: []string{bad}},
+			ambient.TranscriptionRequest{Audio: ambient.AudioFile("/visits/" + bad)},
+		} {
+			_, err := json.Marshal(queued)
+			_, ok := errors.AsType[*ambient.RequestError](err)
+			assert.True(t, ok, "%v", err)
+		}
+		srv.AssertCount(t, "*", 0)
+
+		// What is UTF-8 is sent as it is, be it U+FFFD, and so is what a Marshaler wrote.
+		for _, v := range []any{
+			map[string]any{"name": "Jérôme 密 \ufffd", `back\slash\ufffd`: `\ufffd`}, visitor{Sent: bad}, json.RawMessage(`{"name":"\ufffd"}`),
+		} {
+			_, err := client.Transcriptions.Submit(t.Context(), &ambient.TranscriptionRequest{Audio: harness.Visit(), PatientName: "Jérôme \ufffd", AdditionalContext: v})
+			require.NoError(t, err)
+		}
+		assert.JSONEq(t, `{"name": "Jérôme 密 \ufffd", "back\\slash\\ufffd": "\\ufffd"}`, srv.RequestsTo(harness.SubmitRoute)[0].Value("additional_context"))
 	})
 }
 

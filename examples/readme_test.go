@@ -104,7 +104,7 @@ func TestReadmeKeepsTheID(t *testing.T) {
 	for _, m := range snippets.FindAllStringSubmatch(string(readme), -1) {
 		if m[1] == "errors" {
 			out, err := runProgram(t, t.TempDir(), matchErrors(m[2]), func(srv *ambienttest.Server) {
-				srv.FaultRange("GET /transcribe/{id}", 1, 2, ambienttest.Answer(401))
+				srv.FaultRange("GET /transcribe/{id}", 1, 4, ambienttest.Answer(401)) // the new token is tried three times
 			})
 			assert.Error(t, err)
 			assert.Contains(t, out, "call Wait with this id: 101")

@@ -35,6 +35,7 @@ func advise(err error) string {
 		failed       *ambient.TranscriptionFailedError
 		scribe       *ambient.ScribeFailedError
 		limited      *ambient.RateLimitError
+		source       *ambient.CredentialsError
 		unauthorized *ambient.UnauthorizedError
 		forbidden    *ambient.ForbiddenError
 		notFound     *ambient.NotFoundError
@@ -57,6 +58,8 @@ func advise(err error) string {
 		return "see what the service says of the job"
 	case errors.As(err, &limited):
 		return fmt.Sprintf("call again in %v", limited.RetryAfter.Round(time.Second))
+	case errors.As(err, &source):
+		return "see to the source that " + source.Source + " set, call again"
 	case ambient.Retryable(err):
 		return "call again later"
 	case errors.As(err, &unauthorized):
@@ -120,6 +123,9 @@ var trials = []trial{
 	{name: "no connection", prepare: (*ambienttest.Server).Close},
 	{name: "connection lost", fault: ambienttest.Fault{Reset: ambienttest.ResetAfterRead}},
 	{name: "unusable answer", fault: ambienttest.Fault{Status: 202, Body: "<html>"}},
+	{name: "vault is sealed", options: []ambient.Option{ambient.WithCredentialsFunc(func(context.Context) (string, string, error) {
+		return "", "", errors.New("the vault is sealed")
+	})}},
 	{name: "no recording", call: func(ctx context.Context, client *ambient.Client) error {
 		_, err := client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{})
 		return err

@@ -29,6 +29,7 @@ func TestTable(t *testing.T) {
 		"no connection":        "NetworkError call again later",
 		"connection lost":      "NetworkError ask the vendor, with SupportReport, before submitting again",
 		"unusable answer":      "DecodeError ask the vendor, with SupportReport, before submitting again",
+		"vault is sealed":      "CredentialsError see to the source that WithCredentialsFunc set, call again",
 		"no recording":         "RequestError fix the request: audio_file",
 		"recording cut off":    "AudioError fix the recording's source, then submit again",
 		"transcription failed": "TranscriptionFailedError see what the service says of the job",

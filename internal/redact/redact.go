@@ -77,12 +77,13 @@ func Number(s string) string {
 	return Text(s)
 }
 
-// Path masks a request path segment by segment: words of the vocabulary and
-// numbers pass.
-func Path(path string) string {
+// Path masks a request path segment by segment. Words of the vocabulary and the ids
+// pass. Any other number may be a date of birth or of a record.
+func Path(path string, ids ...int64) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
-		if s != "" && !isNumber(s) && !passes(s, false) {
+		isID := isNumber(s) && slices.Contains(ids, number(s))
+		if s != "" && !isID && !passes(s, false) {
 			segments[i] = hidden
 		}
 	}

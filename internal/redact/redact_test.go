@@ -67,7 +67,12 @@ func TestTextIsShort(t *testing.T) {
 }
 
 func TestPath(t *testing.T) {
-	assert.Equal(t, "/scribe/12345678/regenerate/audio", Path("/scribe/12345678/regenerate/audio"))
+	assert.Equal(t, "/scribe/12345678/regenerate/audio", Path("/scribe/12345678/regenerate/audio", 12345678))
+	assert.Equal(t, "/scribe/…/regenerate/audio", Path("/scribe/12345678/regenerate/audio"))
+	assert.Equal(t, "/…/…/records", Path("/patients/19800131/records", 7))
+	assert.Equal(t, "/…/…/…/…", Path("/visits/1980/01/31"))
+	assert.Equal(t, "/status/…/7", Path("/status/77/7", 7))
+	assert.Equal(t, "/status/…", Path("/status/-1", -1), "no number is below zero")
 	assert.Equal(t, "/…/…", Path("/patients/Jane-Doe"))
 	assert.Equal(t, "/…/…/…/", Path("/visits/2025-11-06/Jane Doe/"))
 	assert.Equal(t, "/scribe/…", Path("/scribe/\nfake log line"))
