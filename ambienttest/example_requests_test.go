@@ -100,13 +100,13 @@ func ExampleServer_AssertRoutes() {
 	t := &exampleT{} // a *testing.T
 	server := ambienttest.NewServer()
 	defer server.Close()
-	server.Fault("POST /transcribe", 1, ambienttest.Answer(401))
+	server.Fault("POST /transcribe", 1, ambienttest.Answer(503))
 
 	if _, err := newClient(server).Transcriptions.Submit(context.Background(), visit); err != nil {
 		fmt.Println(err)
 		return
 	}
-	server.AssertRoutes(t, "POST /auth/token", "POST /transcribe", "POST /auth/token", "POST /transcribe")
+	server.AssertRoutes(t, "POST /auth/token", "POST /transcribe", "POST /transcribe")
 	fmt.Println("asserted")
 
 	// Output: asserted

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -55,6 +56,8 @@ var loudBodies = []string{
 	`{"detail": [{"loc": ["body", "` + canary + `", 77310042], "msg": "` + canary + `", "type": "` + canary + `", "input": "` + canary + `", "ctx": {"` + canaryWord + `": "` + canary + `"}}]}`,
 	`{"detail": {"` + canaryWord + `": "` + canary + `", "message": "` + canary + `"}}`, `{"detail": ["` + canary + `", "` + canary + `"]}`,
 	`{"detail": "` + canary, "<html><title>" + canary + "</title><body>" + canary + "</body></html>", canary, "\xff\x00" + canary, `"` + canary + `"`, canary + "\r\n" + canary,
+	`{"Message": "` + canary + `"}`, `{"errors": {"` + canary + `": ["` + canary + `"]}}`, `{"errors": [{"field": "` + canary + `", "errorMessage": "` + canary + `"}]}`,
+	`{"fault": {"faultstring": "` + canary + `"}}`, `{"title": "` + canary + `", "reason": "` + canary + `"}`, "\ufeff" + `{"detail": "` + canary + `"}`,
 }
 
 type textError string
@@ -212,7 +215,20 @@ func TestNoFormatShowsData(t *testing.T) {
 		showsNoErrorAtAll(t, err)
 		_, err = client.Transcriptions.Wait(oddContext{t.Context(), foreign}, 7)
 		showsNoErrorAtAll(t, err)
+		_, err = canned(t, &loudWatch{}, reply(200, canary), ambient.WithTokenSource(harness.FailingTokens{Err: foreign})).Transcriptions.Get(t.Context(), 7)
+		showsNoErrorAtAll(t, err)
+		_, err = canned(t, &loudWatch{}, reply(200, canary), ambient.WithCredentialsFunc(func(context.Context) (string, string, error) { return canary, canary, foreign })).Transcriptions.Get(t.Context(), 7)
+		showsNoErrorAtAll(t, err)
 	}
+	_, err := canned(t, &loudWatch{}, reply(200, canary), ambient.WithCredentialsFunc(func(context.Context) (string, string, error) { return canary, canary + "\n", nil })).Transcriptions.Get(t.Context(), 7)
+	showsNoErrorAtAll(t, err)
+	showsNoErrorAtAll(t, canned(t, &loudWatch{}, reply(404, canary)).Do(t.Context(), "GET", "/patients/77310042/"+canaryWord+"/1987/03/29", nil, nil))
+	_, err = canned(t, &loudWatch{}, reply(200, canary)).Transcriptions.Submit(t.Context(), &ambient.TranscriptionRequest{Audio: loudAudio(), PatientName: canary + "\xff", AdditionalContext: map[string]string{canary: canary + "\xff"}})
+	showsNoErrorAtAll(t, err)
+	ended, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // while its polls fail
+	defer cancel()
+	_, err = canned(t, &loudWatch{}, reply(503, loudBodies[0])).Transcriptions.Wait(ended, 7, ambient.WithPollInterval(time.Millisecond, time.Millisecond))
+	showsNoErrorAtAll(t, err)
 	showsNoErrorAtAll(t, (&ambient.Scribe{ID: 7, Status: ambient.ScribeFailed, Extra: map[string]json.RawMessage{canary: []byte(canary)}}).Err())
 }
 
@@ -274,7 +290,7 @@ func TestTokenSourceErrorsWithFormatAreNotTakenForOurs(t *testing.T) {
 		w := &loudWatch{}
 		_, err := canned(t, w, harness.FailWith{Err: foreign}, ambient.WithTokenSource(harness.FailingTokens{Err: foreign})).Transcriptions.Get(t.Context(), 7)
 		assert.ErrorIs(t, err, foreign)
-		assert.IsType(t, &ambient.RequestError{}, err)
+		assert.IsType(t, &ambient.CredentialsError{}, err)
 		showsNoError(t, err)
 	}
 }
