@@ -52,7 +52,7 @@ func Read(h http.Header, now time.Time) Info {
 var (
 	limitNames     = []string{"X-Ratelimit-Limit", "X-Rate-Limit-Limit", "Ratelimit-Limit"}
 	remainingNames = []string{"X-Ratelimit-Remaining", "X-Rate-Limit-Remaining", "Ratelimit-Remaining"}
-	resetNames     = []string{"X-Ratelimit-Reset", "X-Rate-Limit-Reset", "Ratelimit-Reset"}
+	resetNames     = []string{"X-Ratelimit-Reset", "X-Rate-Limit-Reset", "Ratelimit-Reset", "X-Ratelimit-Reset-After", "X-Rate-Limit-Reset-After", "Ratelimit-Reset-After"}
 	resetMsNames   = []string{"X-Ratelimit-Reset-Ms", "X-Rate-Limit-Reset-Ms", "Ratelimit-Reset-Ms", "Retry-After-Ms"}
 )
 
@@ -102,8 +102,8 @@ type clock struct {
 // as old as the way here: less than 2 s apart counts as the same.
 func skew(h http.Header, now time.Time) time.Duration {
 	text := h.Get("Date")
-	if text == "" {
-		return 0
+	if age, err := strconv.Atoi(strings.TrimSpace(h.Get("Age"))); text == "" || err == nil && age > 0 {
+		return 0 // a cache kept the Date for so long (RFC 9111, section 5.1)
 	}
 	date, err := http.ParseTime(text)
 	if err != nil {
@@ -117,6 +117,9 @@ func skew(h http.Header, now time.Time) time.Duration {
 
 // Bounds that tell a time of day from a span by size.
 const (
+	epochEnd     = 1e19 // as nanoseconds this is the year 2286
+	epochNanos   = 1e17 // as microseconds this is the year 5138
+	epochMicros  = 1e14 // as milliseconds this is the year 5138
 	epochMillis  = 1e11 // as seconds this is the year 5138
 	epochSeconds = 9e8  // as a span this is 28 years; the clock of testing/synctest starts at 9.47e8
 	maxSpan      = 365 * 24 * time.Hour
@@ -130,24 +133,51 @@ func (c clock) latest(values []string, unit time.Duration) time.Time {
 	return t
 }
 
-// when reads a number or a date. Zero when it is neither.
+// when reads a number, a duration or a date, which may be in quotes. A list of numbers,
+// as "60, 60", is what a proxy makes of two lines. Zero when it is none of these.
 func (c clock) when(v string, unit time.Duration) time.Time {
+	v = strings.Trim(v, `" `)
 	if n, err := strconv.ParseFloat(v, 64); err == nil {
 		return c.number(n, unit)
 	}
-	t, err := http.ParseTime(v)
-	if err != nil {
-		return time.Time{}
+	if d, err := time.ParseDuration(v); err == nil && d >= 0 {
+		return c.now.Add(min(d, maxSpan))
 	}
-	return c.local(t)
+	if t, err := time.Parse(time.RFC3339, v); err == nil {
+		return c.local(t)
+	}
+	for _, zone := range []string{" UTC", " +0000"} {
+		if date, found := strings.CutSuffix(v, zone); found {
+			v = date + " GMT"
+		}
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return c.local(t)
+	}
+	var latest time.Time
+	if strings.Contains(v, ",") {
+		for part := range strings.SplitSeq(v, ",") {
+			n, err := strconv.ParseFloat(strings.TrimSpace(part), 64)
+			if err != nil {
+				return time.Time{}
+			}
+			latest = later(latest, c.number(n, unit))
+		}
+	}
+	return latest
 }
 
-// number reads a number in one of its three meanings. A span is counted in
-// unit. Zero when it makes no sense.
+// number reads a number in one of its meanings: a span in unit, or a time since the Unix
+// epoch in seconds, milliseconds, microseconds or nanoseconds. Zero when it makes no
+// sense.
 func (c clock) number(n float64, unit time.Duration) time.Time {
 	switch {
-	case !(n >= 0 && n < 1e14): // or not a number
+	case !(n >= 0 && n < epochEnd): // or not a number
 		return time.Time{}
+	case n >= epochNanos:
+		return c.local(time.UnixMicro(int64(n / 1e3)))
+	case n >= epochMicros:
+		return c.local(time.UnixMicro(int64(n)))
 	case n >= epochMillis:
 		return c.local(time.UnixMicro(int64(n * 1e3)))
 	case n >= epochSeconds:

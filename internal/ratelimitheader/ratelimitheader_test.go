@@ -95,6 +95,22 @@ func TestRead(t *testing.T) {
 		{"older draft, in capitals", []h{{"RateLimit", "Limit=10, Remaining=0, Reset=5"}}, 10, 0, in(5), 0, time.Time{}},
 		{"structured before classic", []h{{"RateLimit", `"default";r=5;t=10`}, {"X-RateLimit-Limit", "99"}, {"X-RateLimit-Remaining", "88"}, {"X-RateLimit-Reset", "77"}}, 99, 5, in(10), 0, time.Time{}},
 
+		{"Retry-After twice in one line", []h{{"Retry-After", "60, 60"}}, -1, -1, time.Time{}, 0, in(60)},
+		{"Retry-After with a unit", []h{{"Retry-After", "60s"}}, -1, -1, time.Time{}, 0, in(60)},
+		{"Retry-After in quotes", []h{{"Retry-After", `"60"`}}, -1, -1, time.Time{}, 0, in(60)},
+		{"Retry-After, RFC 3339", []h{{"Retry-After", "2025-11-06T14:06:00Z"}}, -1, -1, time.Time{}, 0, in(60)},
+		{"Retry-After as a date in UTC", []h{{"Retry-After", "Thu, 06 Nov 2025 14:06:00 UTC"}}, -1, -1, time.Time{}, 0, in(60)},
+		{"Retry-After as a date with an offset of 0", []h{{"Retry-After", "Thu, 06 Nov 2025 14:06:00 +0000"}}, -1, -1, time.Time{}, 0, in(60)},
+		{"reset, RFC 3339", []h{{"X-RateLimit-Reset", "2025-11-06T14:06:00Z"}}, -1, -1, in(60), 0, time.Time{}},
+		{"reset, RFC 3339 with zone and fraction", []h{{"X-RateLimit-Reset", "2025-11-06T15:06:00.5+01:00"}}, -1, -1, in(60.5), 0, time.Time{}},
+		{"reset as a duration", []h{{"X-RateLimit-Reset", "1m30s"}}, -1, -1, in(90), 0, time.Time{}},
+		{"reset as a short duration", []h{{"X-RateLimit-Reset", "12ms"}}, -1, -1, in(0.012), 0, time.Time{}},
+		{"reset as a long duration: a year is kept of it", []h{{"X-RateLimit-Reset", "99999h"}}, -1, -1, in(365 * 86400), 0, time.Time{}},
+		{"Reset-After", []h{{"X-RateLimit-Reset-After", "7"}}, -1, -1, in(7), 0, time.Time{}},
+		{"Reset-After with a fraction", []h{{"RateLimit-Reset-After", "1.5"}}, -1, -1, in(1.5), 0, time.Time{}},
+		{"reset in epoch microseconds", []h{{"X-RateLimit-Reset", epoch(in(12), time.Microsecond)}}, -1, -1, in(12), 0, time.Time{}},
+		{"reset in epoch nanoseconds", []h{{"X-RateLimit-Reset", epoch(in(12), time.Nanosecond)}}, -1, -1, in(12), 0, time.Time{}},
+
 		{"all at once", []h{{"Retry-After", "4"}, {"RateLimit", `"default";r=0;t=4`}, {"X-RateLimit-Limit", "10"}, {"X-RateLimit-Reset", epoch(in(3.5), time.Millisecond)}}, 10, 0, in(4), 0, in(4)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,11 +158,19 @@ func TestClockSkew(t *testing.T) {
 	sameTime(t, "a Date that is none", in(30), Read(late, now).Reset)
 }
 
+// An answer that a cache has kept has the Date of long ago.
+func TestAgeMeansNoClockSkew(t *testing.T) {
+	kept := header([2]string{"Date", now.Add(-10 * time.Minute).Format(http.TimeFormat)}, [2]string{"Age", "600"}, [2]string{"Retry-After", in(60).Format(http.TimeFormat)})
+	assert.Equal(t, in(60), Read(kept, now).RetryAfter)
+	kept.Set("Age", "0")
+	assert.Equal(t, in(660), Read(kept, now).RetryAfter)
+}
+
 // What makes no sense is left alone, and says nothing of what does.
 func TestMalformedValuesAreIgnored(t *testing.T) {
 	for _, v := range []string{
-		"", " ", ",", ";", "=", `"`, `"\`, "soon", "NaN", "nan", "Inf", "+Inf", "-Inf", "infinity", "1e400", "-1e400", "-1", "-0.5", "1e15", "99999999999999999999",
-		"0x", "1,2,3", "7 seconds", "\x00", "\x7f5", "７", "Thu, 06 Nov 2025", "2025-11-06T14:06:00Z", "--5", "5-",
+		"", " ", ",", ";", "=", `"`, `"\`, "soon", "NaN", "nan", "Inf", "+Inf", "-Inf", "infinity", "1e400", "-1e400", "-1", "-0.5", "-5s", "1e19", "99999999999999999999",
+		"0x", "1,,x", "7 seconds", "\x00", "\x7f5", "７", "Thu, 06 Nov 2025", "2025-11-06", "--5", "5-",
 	} {
 		want := Info{Limit: noLimit, Remaining: noLimit}
 		for _, name := range []string{"Retry-After", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset", "X-RateLimit-Reset-Ms"} {

@@ -163,7 +163,7 @@ func number(s string) int64 {
 
 func seconds(s string) (float64, bool) {
 	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	if err != nil || !(n >= 0 && n < 1e14) {
+	if err != nil || !(n >= 0 && n < epochEnd) {
 		return 0, false
 	}
 	return n, true
