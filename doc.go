@@ -153,23 +153,32 @@
 //
 // # Rate limits
 //
-// A client has one gate that all its calls pass. A 429 closes it until the limit
-// resets; meanwhile calls wait in line, first come first served.
+// The vendor sets limits for an account, and does not say whether endpoints share one.
+// So each endpoint, which is a method and a route, waits by itself. The calls of an
+// endpoint wait first come first served. Endpoints whose answers report the same limit
+// share what remains of it, until an answer shows that they do not.
 //
-//	the server tells                  the client
-//	Remaining: 0 and a reset          waits for the reset before it is refused
-//	Retry-After or a reset on a 429   waits for it
-//	nothing                           pauses 250 ms, doubling to 30 s, and goes on slowly
-//	a wait beyond the deadline        returns a RateLimitError at once
-//	a wait beyond MaxLimitWait        returns a RateLimitError at once
+//	the server answers                       the client
+//	429 with Retry-After or a reset          closes the endpoint until then, and tries it every 15 minutes
+//	429 with a reset that has passed         closes the endpoint for 100 ms, doubling to 30 s
+//	429 and nothing else                     closes the endpoint for 250 ms, doubling to 30 s, then goes on slowly
+//	Remaining: 0 and a reset                 closes the endpoints of this limit until then, and tries each every minute
+//	Remaining above 0                        has at most so many requests on their way
+//	Limit: 0                                 ignores the limit, what remains, and its reset
+//	a reset beyond the deadline              returns a RateLimitError at once
+//	a reset beyond MaxLimitWait              returns a RateLimitError at once
 //
-// The API has not published its headers, so those in use are read: Retry-After
-// (RFC 9110, section 10.2.3), X-RateLimit-* and RateLimit-* with a reset in
-// seconds from now, in epoch seconds or in milliseconds, and the fields of
-// draft-ietf-httpapi-ratelimit-headers.
+// After a reset, an eighth of the limit goes until an answer reports what remains. So it
+// is for eight resets after a refusal that shows that others use the limit too. A
+// request that has been on its way for a second counts as spent.
 //
-// Where the account's limit is known, [WithRateLimit] is better still: nothing is
-// refused then. Processes that share an account can share a [Limiter].
+// The vendor has not published its headers, so those in use are read. They are
+// Retry-After (RFC 9110, section 10.2.3), X-RateLimit-*, RateLimit-*, and the fields of
+// draft-ietf-httpapi-ratelimit-headers. A reset may be a number of seconds, a duration, a
+// date, or a time since the Unix epoch.
+//
+// If you know the limit of your account, set it with [WithRateLimit]. The limiter comes
+// after the wait for the endpoint. Processes that share an account can share a [Limiter].
 //
 // # Patient data
 //
