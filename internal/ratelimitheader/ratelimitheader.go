@@ -102,7 +102,7 @@ type clock struct {
 // as old as the way here: less than 2 s apart counts as the same.
 func skew(h http.Header, now time.Time) time.Duration {
 	text := h.Get("Date")
-	if age, err := strconv.Atoi(strings.TrimSpace(h.Get("Age"))); text == "" || err == nil && age > 0 {
+	if strings.Trim(h.Get("Age"), " 0") != "" || text == "" {
 		return 0 // a cache kept the Date for so long (RFC 9111, section 5.1)
 	}
 	date, err := http.ParseTime(text)
@@ -117,7 +117,7 @@ func skew(h http.Header, now time.Time) time.Duration {
 
 // Bounds that tell a time of day from a span by size.
 const (
-	epochEnd     = 1e19 // as nanoseconds this is the year 2286
+	epochEnd     = 9e18 // as nanoseconds this is the year 2255
 	epochNanos   = 1e17 // as microseconds this is the year 5138
 	epochMicros  = 1e14 // as milliseconds this is the year 5138
 	epochMillis  = 1e11 // as seconds this is the year 5138

@@ -41,6 +41,9 @@ var (
 	firstWalk = flag.Uint64("walk", 1, "seed of the first random walk")
 )
 
+// limiterTime is what a call waits for a limiter at most, after it has its permit.
+const limiterTime = 5 * time.Second
+
 var walkEndpoints = []string{get, post, "GET /scribe/{id}", "POST /scribe"}
 
 func (w *walk) n(n int) int {
@@ -128,9 +131,9 @@ func (w *walk) serve(endpoint string) (int, ratelimitheader.Info) {
 	refusedUntil := w.epoch.Add(w.endpoints[endpoint].closing.until)
 	w.Throttle.mu.Unlock()
 	w.mu.Lock()
-	lie, gap, most := w.lies[endpoint], now.Sub(w.last[endpoint]), 2*time.Minute
+	lie, gap, most := w.lies[endpoint], now.Sub(w.last[endpoint]), 2*time.Minute+limiterTime
 	if refusedUntil.After(w.last[endpoint]) {
-		most = 16 * time.Minute
+		most = 16*time.Minute + limiterTime
 	}
 	assert.LessOrEqual(w, gap, most, "seed %d: %s went without a request", w.seed, endpoint)
 	w.last[endpoint] = now
@@ -184,7 +187,7 @@ func (w *walk) attempt(ctx context.Context, endpoint string, first bool, maxWait
 		w.Release(ctx, p, 0, unknown)
 		return true
 	case w.n(5) == 0: // it waits for a limiter
-		time.Sleep(time.Duration(w.n(5000)) * time.Millisecond)
+		time.Sleep(time.Duration(w.n(int(limiterTime.Milliseconds()))) * time.Millisecond)
 	}
 	if !w.Confirm(p) {
 		return false
