@@ -18,7 +18,7 @@ const (
 // readOptions let a request be tried once, and wait for no limit within its call. What follows is for the pipeline to
 // decide, and for all processes.
 func readOptions() []ambient.CallOption {
-	return nil
+	return []ambient.CallOption{ambient.WithMaxAttempts(1), ambient.WithMaxLimitWait(-1)}
 }
 
 // transcript fetches a finished transcription.

@@ -174,13 +174,6 @@ func numbered(n int) (keys []string) {
 	return keys
 }
 
-func reasons(list []pipeline.Status) (all []string) {
-	for _, s := range list {
-		all = append(all, strings.TrimSpace(s.Key+" "+string(s.State)+" "+s.Reason))
-	}
-	return all
-}
-
 // database is a connection of the test's own.
 func database(t *testing.T, url string) *sql.DB {
 	t.Helper()

@@ -112,7 +112,7 @@ func call[T any](ctx context.Context, l *limits, endpoint string, f func() (T, e
 	for {
 		v, err := f()
 		limited, ok := errors.AsType[*ambient.RateLimitError](err)
-		if !ok || len(limited.Attempts) > 0 {
+		if !ok || len(limited.Attempts) > 0 || !limited.ResetAt.IsZero() {
 			return v, err
 		}
 		if err := sleep(ctx, limitWait(limited)); err != nil {

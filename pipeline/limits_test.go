@@ -50,6 +50,39 @@ func TestRateLimitOverAFleet(t *testing.T) {
 	assert.LessOrEqual(t, refused, sent/20)
 }
 
+// What one process is refused, all hold back from.
+func TestRefusalPausesTheFleet(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		c := newClinic(t)
+		c.Fault("POST /scribe", 1, ambienttest.RetryAfter(429, "4"))
+		add(t, open(t, url, pipeline.Config{}), numbered(8)...)
+		for range 2 {
+			client, err := ambient.NewClient(ambient.WithBaseURL(c.URL), ambient.WithCredentials(c.Username, c.Password))
+			require.NoError(t, err)
+			config := c.config()
+			config.Client, config.Parallel = client, 1
+			p := open(t, url, config)
+			if url[:6] == "sqlite" {
+				drain(t, p)
+				break
+			}
+			start(t, p, time.Second)
+		}
+		p := open(t, url, pipeline.Config{})
+		require.Eventually(t, func() bool { return len(visits(t, p, pipeline.Done)) == 8 }, time.Minute, 100*time.Millisecond)
+		notes := c.RequestsTo("POST /scribe")
+		early := 0
+		for _, r := range notes[1:] {
+			if r.Time.Sub(notes[0].Time) < 4*time.Second {
+				early++ // sent before the other process looked
+			}
+		}
+		assert.LessOrEqual(t, early, 3)
+		transcripts := c.RequestsTo("POST /transcribe")
+		assert.Less(t, transcripts[7].Time.Sub(notes[0].Time), 4*time.Second, "another endpoint goes on")
+	})
+}
+
 // A limiter that cannot ask its database lets requests go.
 func TestRateLimitFailsOpen(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {

@@ -85,11 +85,11 @@ func (s *store) migrateRiver(ctx context.Context, tx *sql.Tx) error {
 	existing, err := migrator.ExistingVersionsTx(ctx, tx)
 	if err != nil {
 		// A version that this River does not know is the one failure that a reachable database gives here.
-		return fmt.Errorf("River's tables cannot be read, or are newer than version %d that this program knows: %w", known, err)
+		return fmt.Errorf("the tables of River cannot be read, or are newer than version %d that this program knows: %w", known, err)
 	}
 	for _, m := range existing {
 		if m.Version > known {
-			return fmt.Errorf("River's tables are of version %d, this program knows %d: use a newer program", m.Version, known)
+			return fmt.Errorf("the tables of River are of version %d, this program knows %d: use a newer program", m.Version, known)
 		}
 	}
 	return s.upgrade(ctx, tx, migrator)

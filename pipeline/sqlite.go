@@ -40,6 +40,7 @@ func openSQLite(target string) (*store, error) {
 			"{now}", "CAST(unixepoch('subsec') * 1000 AS integer)", "{max}", "max", "{binary}", "", "{skip locked}", "", "{river}", ""),
 		prepare: func(context.Context, *sql.Tx) error { return nil }, // it has begun with the lock
 		upgrade: func(ctx context.Context, tx *sql.Tx, m *rivermigrate.Migrator[*sql.Tx]) error {
+			//lint:ignore SA1019 there is one connection, and the migrations of SQLite can share a transaction
 			_, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil)
 			return err
 		},

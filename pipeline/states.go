@@ -44,14 +44,6 @@ func scanVisit(r *sql.Rows) (*visit, error) {
 	return &v, err
 }
 
-// jobID is the service's id of the stage.
-func (v *visit) jobID() int64 {
-	if v.stage == stageNote {
-		return v.noteID
-	}
-	return v.transcriptID
-}
-
 // setJob notes the service's id of the stage.
 func (v *visit) setJob(id int64) {
 	v.age = 0
