@@ -9,7 +9,7 @@ COVERED     = $(shell go list . ./internal/... | grep -v /conformance | paste -s
 COUNT       = 1
 FUZZTIME    = 10000x
 
-.PHONY: help test race cover lint deps fuzz bench quick quickstart modules builds check nightly
+.PHONY: help test race cover lint deps fuzz bench quick kills quickstart modules builds check nightly
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ fuzz: ## each fuzz test, for FUZZTIME
 bench: ## the benchmarks beside the rivals; writes benchmarks/RESULTS.md
 	go run -C benchmarks .
 
+kills: ## 30 kills of the pipeline on each database, and one run that must fail
+	go run -C pipeline ./internal/killtest -db sqlite -kills 30
+	go run -C pipeline ./internal/killtest -db postgres -kills 30 -freezes 2 -crashes 2
+	! go run -C pipeline ./internal/killtest -db sqlite -kills 30 -control
+	go run -C pipeline ./example | grep -q '10 visits are done'
+
 quick: ## the benchmarks' numbers that are counts; writes nothing
 	go run -C benchmarks . -quick
 
@@ -67,7 +73,7 @@ builds: ## cmd/ambient for six systems, and the sizes of its binaries
 check: ## everything that must hold before a change lands
 	$(MAKE) test lint deps
 	$(MAKE) cover COUNT=2
-	$(MAKE) quickstart fuzz quick modules
+	$(MAKE) quickstart fuzz quick modules kills
 
 nightly: ## what takes longer
 	$(MAKE) check builds
