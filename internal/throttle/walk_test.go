@@ -77,7 +77,8 @@ func (w *walk) anyLimiter() server {
 // anyLie is what a server says in every answer, or another thing each time.
 func (w *walk) anyLie() func() http.Header {
 	number := func() string {
-		return w.pick("0", "0", "1", "5", "100", "-1", "99999999999", "NaN", "soon", "", strconv.Itoa(w.n(2000)), strconv.FormatInt(time.Now().Add(w.span()-w.span()).Unix(), 10),
+		early, late := w.span(), w.span()
+		return w.pick("0", "0", "1", "5", "100", "-1", "99999999999", "NaN", "soon", "", strconv.Itoa(w.n(2000)), strconv.FormatInt(time.Now().Add(late-early).Unix(), 10),
 			strconv.Itoa(int(w.span().Seconds())), w.span().String(), time.Now().Add(w.span()).UTC().Format(http.TimeFormat))
 	}
 	make := func() http.Header {
