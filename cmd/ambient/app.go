@@ -34,7 +34,7 @@ type app struct {
 
 // run runs the command with these arguments and returns its exit code.
 func run(ctx context.Context, p process, args []string) int {
-	a := &app{process: p, reporter: &reporter{w: p.stderr, columns: p.columns}}
+	a := &app{process: p, reporter: &reporter{w: p.stderr, width: p.columns}}
 	defer a.close()
 	root := a.rootCommand()
 	root.SetArgs(args)
@@ -95,6 +95,7 @@ names another address of the API. Without an account, try --fake.
 	}
 	root.AddCommand(
 		a.transcribeCommand(), a.noteCommand(), a.getCommand(), a.waitCommand(), a.regenerateCommand(),
+		a.batchCommand(), a.watchCommand(), a.statusCommand(), a.resolveCommand(), a.workerCommand(), a.addCommand(),
 		a.doctorCommand(), a.fakeCommand(), a.versionCommand(),
 	)
 	return root

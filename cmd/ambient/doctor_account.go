@@ -13,8 +13,8 @@ import (
 	ambient "github.com/ambient-scribe/ambient-go"
 )
 
-// noJob is the route of a job that no account has. Its answer tells whether the
-// token is taken, and carries the service's headers.
+// noJob is the route of a job that no account has. Its answer shows whether the
+// service takes the token, and has the service's headers.
 const noJob = "/transcribe/0"
 
 func (c *doctor) checkAccount(ctx context.Context) {

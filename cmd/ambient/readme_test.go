@@ -50,7 +50,7 @@ func parseSession(session string) (script, want string) {
 		switch {
 		case strings.HasPrefix(line, "$ "):
 			// The fake takes as long to start as the machine lets it.
-			commands.WriteString("\n" + strings.ReplaceAll(line[2:], "sleep 1;", "until [ -s fake.sh ]; do sleep 0.1; done;"))
+			commands.WriteString("\n" + strings.ReplaceAll(line[2:], "sleep 1; eval", "until [ -s fake.sh ]; do sleep 0.1; done; eval"))
 		case strings.HasPrefix(line, "> "):
 			commands.WriteString(line[2:])
 		case strings.TrimSpace(line) == "…":

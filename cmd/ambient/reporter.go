@@ -14,8 +14,8 @@ const redrawEvery = 200 * time.Millisecond
 // A reporter writes to stderr: lines that stay and, where stderr is a terminal,
 // one line at its end that is written over.
 type reporter struct {
-	columns int // of the terminal; 0 = no terminal
-	quiet   bool
+	width int // of the terminal, in columns; 0 = no terminal
+	quiet bool
 
 	mu      sync.Mutex // guards what follows
 	w       io.Writer
@@ -61,7 +61,7 @@ func (r *reporter) writeLine(s string) {
 // show keeps a line on the terminal that says what status returns, until the
 // next show or stop. status must be safe for concurrent use.
 func (r *reporter) show(status func() string) {
-	if r.columns == 0 || r.quiet {
+	if r.width == 0 || r.quiet {
 		return
 	}
 	r.mu.Lock()
@@ -108,10 +108,10 @@ func (r *reporter) draw() {
 	if r.status == nil {
 		return
 	}
-	text := clip(r.status(), r.columns-1)
-	width := utf8.RuneCountInString(text)
-	fmt.Fprintf(r.w, "\r%s%s", text, strings.Repeat(" ", max(r.drawn-width, 0)))
-	r.drawn = width
+	text := clip(r.status(), r.width-1)
+	columns := utf8.RuneCountInString(text)
+	fmt.Fprintf(r.w, "\r%s%s", text, strings.Repeat(" ", max(r.drawn-columns, 0)))
+	r.drawn = columns
 }
 
 func (r *reporter) erase() {

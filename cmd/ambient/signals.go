@@ -34,6 +34,12 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() { cancel(nil) }
 }
 
+// terminated reports whether that signal was SIGTERM.
+func terminated(ctx context.Context) bool {
+	i, ok := errors.AsType[interruption](context.Cause(ctx))
+	return ok && i.Signal == syscall.SIGTERM
+}
+
 // interrupted reports whether a signal ended the context.
 func interrupted(ctx context.Context) bool {
 	_, ok := errors.AsType[interruption](context.Cause(ctx))
