@@ -2,6 +2,7 @@
 //
 //	go run .          everything, in under ten minutes; writes RESULTS.md and chart.svg
 //	go run . -quick   the counts of this SDK alone, in under 90 seconds; writes nothing
+//	go run . -command the command line in cmd/ambient; writes its section of RESULTS.md
 //
 // Both print a line for each bar that is not held, and then end with status 1.
 // Everything runs over loopback or in memory and has a time limit. Only the go command,
@@ -21,6 +22,7 @@ func main() {
 		panic(err)
 	}
 	quick := flag.Bool("quick", false, "count only, this SDK alone, and write nothing")
+	command := flag.Bool("command", false, "measure the command line alone")
 	rounds := flag.Int("rounds", 3, "how often to measure what varies")
 	child := flag.String("child", "", "for this command's own use: the work of a child process")
 	name := flag.String("child-name", "", "for this command's own use")
@@ -34,6 +36,10 @@ func main() {
 	case "wait":
 		beWaiter(*name)
 	default:
+		if *command {
+			err = rewriteCommand()
+			break
+		}
 		err = run(*quick, max(*rounds, 1))
 	}
 	if err != nil {

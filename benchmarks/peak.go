@@ -14,16 +14,21 @@ import (
 //
 // Linux's rusage is no help, since a child begins with the peak of its parent.
 func peakMemory() int64 {
-	status, _ := os.ReadFile("/proc/self/status")
+	if peak := peakMemoryOf("self"); peak > 0 {
+		return peak
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.Sys)
+}
+
+// peakMemoryOf is the peak of a process by its id, or 0 where the system has no /proc.
+func peakMemoryOf(pid string) int64 {
+	status, _ := os.ReadFile("/proc/" + pid + "/status")
 	var peak, file int64
 	for line := range strings.Lines(string(status)) {
 		_, _ = fmt.Sscanf(line, "VmHWM: %d kB", &peak)
 		_, _ = fmt.Sscanf(line, "RssFile: %d kB", &file)
 	}
-	if peak > 0 && file > 0 {
-		return (peak - file) << 10
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.Sys)
+	return max(peak-file, 0) << 10
 }

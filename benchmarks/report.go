@@ -52,6 +52,7 @@ func (r *results) report() string {
 	r.reportConnections(d)
 	r.reportDeadlines(d)
 	r.reportSizes(d)
+	r.command.report(d)
 	return d.String()
 }
 

@@ -22,6 +22,7 @@ type results struct {
 	conns     []connResult
 	deadlines []deadlineResult
 	sizes     []sizeResult
+	command   commandResult
 }
 
 // measure runs all rows, of this SDK alone if quick.
@@ -67,6 +68,12 @@ func measure(quick bool, rounds int) (*results, error) {
 			return nil, err
 		}
 		r.sizes = append(r.sizes, size)
+	}
+	if !quick {
+		step("the command line")
+		if r.command, err = measureCommand(); err != nil {
+			return nil, err
+		}
 	}
 	r.took = time.Since(r.began)
 	return r, nil

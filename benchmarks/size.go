@@ -13,7 +13,7 @@ import (
 )
 
 // goTimeout bounds one run of the go command, which may have to download.
-const goTimeout = 3 * time.Minute
+const goTimeout = 10 * time.Minute
 
 // A minimal program makes one GET and prints what came.
 type minimal struct {
