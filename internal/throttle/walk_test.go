@@ -246,7 +246,9 @@ func walkOnce(t *testing.T, seed uint64) {
 	w.change()
 	var wg sync.WaitGroup
 	for _, e := range walkEndpoints {
-		w.last[e] = time.Now()
+		w.last[e] = time.Now() // before any caller begins
+	}
+	for _, e := range walkEndpoints {
 		for n := range 2 + w.n(8) {
 			wg.Go(func() { w.caller(e, n == 0) })
 		}
