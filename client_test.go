@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -192,5 +193,28 @@ func TestDoWithoutABodyIsRepeatedIfNothingWasSent(t *testing.T) {
 		err = client.Do(t.Context(), http.MethodPost, "/scribe/7/sign", nil, nil)
 		assert.IsType(t, (*ambient.NetworkError)(nil), err)
 		assert.False(t, ambient.MaybeSubmitted(err))
+	})
+}
+
+// A request without a body that net/http refuses before it dials was not sent.
+func TestDoWithoutABodyThatIsRefusedBeforeDialling(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		transport := srv.Client().Transport.(*http.Transport).Clone()
+		transport.Proxy = func(r *http.Request) (*url.URL, error) {
+			if r.Method == http.MethodPost && r.URL.Path != ambienttest.BasePath+"/auth/token" {
+				return nil, errors.New("no proxy for this")
+			}
+			return nil, nil
+		}
+		client := harness.NewClient(t, srv, ambient.WithHTTPClient(&http.Client{Transport: transport}))
+		require.NoError(t, client.Authenticate(t.Context()))
+		var info ambient.CallInfo
+		err := client.Do(t.Context(), http.MethodPost, "/scribe/7/sign", nil, nil, ambient.WithCallInfo(&info))
+		network, ok := errors.AsType[*ambient.NetworkError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, ambient.NotSent, network.Sent)
+		assert.False(t, ambient.MaybeSubmitted(err))
+		assert.Len(t, info.Attempts, 4)
+		srv.AssertCount(t, "*", 1)
 	})
 }

@@ -93,6 +93,7 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header h
 		}
 	}
 	x := &exchange{Options: o, caller: ctx, body: body, expects: header["Expect"] != nil}
+	_, x.announces = rt.(*http.Transport)
 	x.ctx, x.cut = context.WithCancelCause(ctx)
 	defer x.cut(nil)
 	if o.Total > 0 {

@@ -32,6 +32,7 @@ type exchange struct {
 
 	mu         sync.Mutex
 	bodies     []*countedBody        // that were opened
+	announces  bool                  // the transport is that of net/http, which asks for a connection before it sends
 	asked      bool                  // for a connection; a transport that never asks proves nothing by having none
 	dialing    bool                  // no connection came since then
 	conns      int                   // that were had
@@ -175,10 +176,12 @@ func (x *exchange) watch() {
 }
 
 // sentWhole reports whether the whole request may have been sent: a body was read to
-// its end on a connection, or before one by a transport that then sends its copy.
+// its end on a connection, or before one by a transport that then sends its copy. A
+// request without a body is whole as soon as there is a connection, which net/http may
+// refuse to ask for.
 func (x *exchange) sentWhole() bool {
 	if x.body == nil {
-		return x.conns > 0 || !x.asked
+		return x.conns > 0 || !x.asked && !x.announces
 	}
 	return x.anyBody(func(b *countedBody) bool { return b.ended && b.onWire }) ||
 		x.anyBody(func(b *countedBody) bool { return b.ended }) &&
@@ -196,7 +199,7 @@ func (x *exchange) report(r *Report) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	r.Conns, r.ConnReused, r.SourceErr, r.CommitErr = x.conns, x.conn.Reused, x.failed, x.commitErr
-	r.NotSent = x.asked && x.conns == 0
+	r.NotSent = x.conns == 0 && (x.asked || x.announces && x.body == nil)
 	r.FullySent = !r.NotSent && (x.sentBefore || x.sentWhole())
 	r.Replayed = x.replayed && (r.Status != 0 || !x.NoReplay)
 	var read int64
