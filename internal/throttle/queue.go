@@ -35,13 +35,15 @@ func (q *queue) remove(w *waiter) bool {
 	return len(*q) < before
 }
 
-// rejectImpatient ends the waits that cannot last until the endpoint opens.
-func (q *queue) rejectImpatient(opens time.Duration, epoch time.Time) {
+// rejectImpatient removes the waiters that cannot last until the endpoint opens, and
+// gives them their error.
+func (q *queue) rejectImpatient(opens time.Duration, epoch time.Time) (rejected []*waiter) {
 	*q = slices.DeleteFunc(*q, func(w *waiter) bool {
 		if w.latest < opens {
 			w.err = &TooLongError{epoch.Add(opens)}
-			close(w.done)
+			rejected = append(rejected, w)
 		}
 		return w.err != nil
 	})
+	return rejected
 }

@@ -23,7 +23,8 @@ type Throttle struct {
 	endpoints map[string]*endpoint
 	arrivals  uint64
 	timer     *time.Timer
-	changes   []Change // not yet reported
+	changes   []Change  // not yet reported
+	settled   []*waiter // with a permit or an error, and not yet awake
 }
 
 // A Change is the closing or the opening of an endpoint.
@@ -126,7 +127,7 @@ func (t *Throttle) unlock(now time.Duration) {
 		w := e.queue[0]
 		e.queue = e.queue[1:]
 		w.permit = e.grant(now)
-		close(w.done)
+		t.settled = append(t.settled, w)
 	}
 	if t.timer != nil {
 		t.timer.Stop()
@@ -134,9 +135,14 @@ func (t *Throttle) unlock(now time.Duration) {
 	if wake < never {
 		t.timer = time.AfterFunc(wake-now, func() { t.unlock(t.lock()) })
 	}
-	changes := t.changes
-	t.changes = nil
+	changes, settled := t.changes, t.settled
+	t.changes, t.settled = nil, nil
 	t.mu.Unlock()
+	defer func() { // what a caller hears of its endpoint comes before its permit, also where onChange panics
+		for _, w := range settled {
+			close(w.done)
+		}
+	}()
 	for _, c := range changes {
 		t.onChange(c)
 	}
@@ -156,7 +162,7 @@ func (t *Throttle) first(now time.Duration) (first *endpoint, wake time.Duration
 			t.changes = append(t.changes, e.last)
 		}
 		if opens > max(now, e.checked) {
-			e.queue.rejectImpatient(opens, t.epoch)
+			t.settled = append(t.settled, e.queue.rejectImpatient(opens, t.epoch)...)
 		}
 		e.checked = opens
 		switch {
