@@ -277,11 +277,15 @@ func TestTenThousandWaiters(t *testing.T) {
 	assert.LessOrEqual(t, runtime.NumGoroutine(), before+1)
 }
 
-// Nothing waits for a callback: while onChange hangs, others go on.
+// While onChange hangs over a closing, others go on. An opening is reported before its callers wake.
 func TestNothingWaitsForACallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		th := New(func(Change) { <-hang })
+		th := New(func(c Change) {
+			if c.Closed {
+				<-hang
+			}
+		})
 		b := &bench{T: t, Throttle: th, start: time.Now()}
 		p, q := b.send(get), b.send(get)
 		go b.end(p, retryAfter(time.Second))
