@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
-	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
 	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 )
@@ -55,8 +54,8 @@ type request struct {
 type content struct {
 	exchange.Body // nil for none
 	contentType   string
-	parts         []form.PartSize // which errors and reports may show
-	discard       func()          // closes what no attempt has opened; may be nil
+	parts         []partSize // which errors and reports may show
+	discard       func()     // closes what no attempt has opened; may be nil
 }
 
 // A response is an answer that was read to its end.
@@ -261,7 +260,7 @@ func (g *guardedCall[T]) run(ctx context.Context, c *Client) {
 var errGoexit = errors.New("a function of the caller ended its goroutine")
 
 // inMemory is the content of a request whose body is in memory.
-func inMemory(contentType string, b []byte, parts ...form.PartSize) func() (content, error) {
+func inMemory(contentType string, b []byte, parts ...partSize) func() (content, error) {
 	return func() (content, error) { return content{bytesBody(b), contentType, parts, nil}, nil }
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
-	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/ratelimitheader"
 	"github.com/ambient-scribe/ambient-go/internal/redact"
 	"github.com/ambient-scribe/ambient-go/internal/safeerr"
@@ -178,11 +177,18 @@ type requestSummary struct {
 	submit        bool    // the method is not idempotent: a repeat may create a second job
 }
 
+// A partSize is the name of a part of the body and the number of bytes of its content,
+// -1 when unknown.
+type partSize struct {
+	name  string
+	bytes int64
+}
+
 // A history is what happened to a call. It only grows. Each error of the call keeps
 // a snapshot.
 type history struct {
 	requestSummary
-	parts      []form.PartSize // of the body, once that is known
+	parts      []partSize // of the body, once that is known
 	attempts   []Attempt
 	attemptBuf [1]Attempt // most calls need no more
 	idBuf      [1]int64   // likewise

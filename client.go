@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
-	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/redact"
 	"github.com/ambient-scribe/ambient-go/internal/throttle"
 )
@@ -146,7 +145,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any, opt
 		if err != nil {
 			return err
 		}
-		call.request.content = inMemory("application/json", b, form.PartSize{Name: "JSON", Bytes: int64(len(b))})
+		call.request.content = inMemory("application/json", b, partSize{"JSON", int64(len(b))})
 	}
 	call.request.decode = func(r response) string {
 		if out != nil && len(bytes.TrimSpace(r.body)) > 0 && json.Unmarshal(r.body, out) != nil {

@@ -110,7 +110,7 @@ func (s *ScribesService) Create(ctx context.Context, r *ScribeRequest, opts ...C
 		if id < 1 {
 			return nil, invalid("template_ids", "each must be 1 or more")
 		}
-		u.form.Field("template_ids", strconv.FormatInt(id, 10))
+		u.addField("template_ids", strconv.FormatInt(id, 10))
 	}
 	for i, t := range r.Transcripts {
 		if t == "" {

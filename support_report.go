@@ -95,10 +95,10 @@ func numberText(v string) string {
 func reportRequest(b *strings.Builder, h *history) {
 	fmt.Fprintf(b, "Endpoint:   %s %s\n", h.method, h.route)
 	for _, p := range h.parts {
-		if p.Bytes < 0 {
-			fmt.Fprintf(b, "Sent field: %s, size unknown\n", p.Name)
+		if p.bytes < 0 {
+			fmt.Fprintf(b, "Sent field: %s, size unknown\n", p.name)
 		} else {
-			fmt.Fprintf(b, "Sent field: %s, %d bytes\n", p.Name, p.Bytes)
+			fmt.Fprintf(b, "Sent field: %s, %d bytes\n", p.name, p.bytes)
 		}
 	}
 	for i, a := range h.attempts {

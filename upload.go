@@ -19,6 +19,7 @@ import (
 type upload struct {
 	call  *call
 	form  *form.Form
+	parts []partSize
 	field string // of the audio
 	audio []Audio
 	err   error
@@ -45,6 +46,11 @@ func (u *upload) recordings(field string, audio ...Audio) {
 	}
 }
 
+func (u *upload) addField(name, value string) {
+	u.form.Field(name, value)
+	u.parts = append(u.parts, partSize{name, int64(len(value))})
+}
+
 // content inspects the audio and builds the form.
 func (u *upload) content() (content, error) {
 	parts := make([]*audioPart, 0, len(u.audio))
@@ -68,10 +74,11 @@ func (u *upload) content() (content, error) {
 			u.call.emit(Event{Kind: EventAudioFormat, Note: warning})
 		}
 		u.form.File(file)
+		u.parts = append(u.parts, partSize{u.field, file.Size})
 	}
 	f := u.form
 	f.End()
-	return content{f, f.ContentType(), f.Parts, discard}, nil
+	return content{f, f.ContentType(), u.parts, discard}, nil
 }
 
 // inspect opens a recording and reads its first bytes. A source that gives no byte for
@@ -91,10 +98,17 @@ func (u *upload) inspect(i int, a Audio) (*audioPart, error) {
 		part *audioPart
 		err  error
 	}
-	r, err := callWithContext(ctx, c.client, func() result {
+	look := func() result {
 		part, err := a.inspect(ctx, progress)
 		return result{part, err}
-	})
+	}
+	var r result
+	var err error
+	if a.source.get().data != nil { // memory is not read when the call has returned
+		r = look()
+	} else {
+		r, err = callWithContext(ctx, c.client, look)
+	}
 	switch {
 	case c.ctx.Err() != nil:
 		r.part.discard()
@@ -143,7 +157,7 @@ func (u *upload) patient(name string, dateOfService time.Time, additional any) {
 // text adds a field of text.
 func (u *upload) text(field, text string) {
 	u.fail(validateText(field, text))
-	u.form.Field(field, text)
+	u.addField(field, text)
 }
 
 // date adds a field of a time in RFC 3339.
@@ -151,7 +165,7 @@ func (u *upload) date(field string, t time.Time) {
 	if y := t.Year(); y < 1 || y > 9999 {
 		u.fail(invalid(field, "has no form in RFC 3339: its year must be from 1 to 9999"))
 	}
-	u.form.Field(field, t.Format(time.RFC3339))
+	u.addField(field, t.Format(time.RFC3339))
 }
 
 // object adds a field of a JSON object.
@@ -161,7 +175,7 @@ func (u *upload) object(field string, v any) {
 		err = invalid(field, "must marshal to a JSON object: use a struct or a map, not a string, number, list or []byte")
 	}
 	u.fail(err)
-	u.form.Field(field, string(b))
+	u.addField(field, string(b))
 }
 
 // fail keeps the first error.

@@ -1,13 +1,11 @@
 package exchange
 
 import (
-	"context"
 	"io"
 	"time"
 )
 
-// A countedBody is a body as a transport reads it. Its fields belong to mu of the
-// exchange.
+// A countedBody is a body as a transport reads it. mu of the exchange guards its fields.
 type countedBody struct {
 	*exchange
 	source Reader
@@ -39,15 +37,13 @@ func (b *countedBody) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// begin begins a Read, unless the exchange is over. A response that began to come may
-// make the rest of the body needless, so it is awaited.
+// begin begins a Read, unless the exchange is over. A response that has begun is awaited,
+// since it may make the rest of the body needless.
 func (b *countedBody) begin() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.answering && !b.answered {
-		b.mu.Unlock()
 		b.awaitReturn()
-		b.mu.Lock()
 	}
 	switch {
 	case b.ended:
@@ -61,9 +57,8 @@ func (b *countedBody) begin() error {
 	return nil
 }
 
-// callBack calls the functions that hear of bytes before these go out. Of several
-// bodies Commit guards the first that comes to its end. Another may end only where it
-// cannot be that of a second request.
+// callBack calls the functions that hear of bytes before these go out. Of several bodies
+// Commit guards the first that ends. Another may end only if it is no second request.
 func (b *countedBody) callBack(n int, err error) (int, error) {
 	b.calls <- struct{}{}
 	defer func() { <-b.calls }()
@@ -121,8 +116,7 @@ func (b *countedBody) end(n int, err error, returned bool, panicked any) (int, e
 	return n, err
 }
 
-// isSecond reports whether another body was read on a connection from start to end,
-// as this one is.
+// isSecond reports whether another body was read on a connection from start to end, too.
 func (b *countedBody) isSecond() bool {
 	return b.fresh && b.anyBody(func(o *countedBody) bool { return o.fresh && o.ended })
 }
@@ -139,16 +133,16 @@ func (b *countedBody) Close() error {
 	return b.source.Close()
 }
 
-// moment is how long a response may take to come out of the transport when it has
-// arrived. net/http takes 50 ms where the response has no body.
+// moment is how long a transport may take to hand over a response; net/http needs 50 ms.
 const moment = 250 * time.Millisecond
 
-// awaitReturn waits a moment for the round trip to return.
+// awaitReturn waits a moment for the round trip to return. mu is free meanwhile.
 func (x *exchange) awaitReturn() {
-	ctx, stop := context.WithTimeout(x.ctx, moment)
-	defer stop()
+	x.mu.Unlock()
+	defer x.mu.Lock()
 	select {
 	case <-x.returned:
-	case <-ctx.Done():
+	case <-x.ctx.Done():
+	case <-time.After(moment):
 	}
 }

@@ -3,15 +3,13 @@
 package exchange
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go/internal/origin"
 	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
@@ -22,9 +20,8 @@ type Body interface {
 	Replayable() bool // it can be opened more than once
 }
 
-// A Reader reads a body. Its end comes with its last bytes: a body of unknown length
-// must not need another Read to show that it is complete. After Close it touches no
-// memory of the caller.
+// A Reader reads a body. Its last bytes come with io.EOF if its length is unknown. After
+// Close it reads no memory of the caller.
 type Reader interface {
 	io.ReadCloser
 	At(err error) error // err and the place in the body that was reached
@@ -32,16 +29,15 @@ type Reader interface {
 
 // Options shape one exchange. Zero durations mean never.
 type Options struct {
-	Stall       time.Duration // body bytes are due in either direction and none moves
-	Response    time.Duration // from the last byte sent to the first received, and from that to the last
-	Total       time.Duration // the whole exchange
-	ErrorBody   int           // bytes kept of the body of a response that is not 2xx; the rest costs the connection
-	SuccessBody int           // a longer 2xx body is readbody.ErrTooLong
-
-	NoReplay bool                                    // the transport may not repeat a request that it may have sent whole
-	Progress func(sent int64)                        // gets the bytes read of a body so far; must not block
-	Commit   func(context.Context) error             // called once, before the last bytes leave; its error cuts the exchange; needs NoReplay
-	Late     func(ctx context.Context, panicked any) // gets a panic of the transport or of a body that comes after Send
+	Stall       time.Duration                           // body bytes are due in either direction and none moves
+	Response    time.Duration                           // from the last byte sent to the first received, and from that to the last
+	Total       time.Duration                           // the whole exchange
+	ErrorBody   int                                     // bytes kept of the body of a response that is not 2xx; the rest costs the connection
+	SuccessBody int                                     // a longer 2xx body is readbody.ErrTooLong
+	NoReplay    bool                                    // the transport may not repeat a request that it may have sent whole
+	Progress    func(sent int64)                        // gets the bytes read of a body so far; must not block
+	Commit      func(context.Context) error             // called once, before the last bytes leave; its error cuts the exchange; needs NoReplay
+	Late        func(ctx context.Context, panicked any) // gets a panic of the transport or of a body that comes after Send
 }
 
 // What an exchange is cut for.
@@ -83,9 +79,8 @@ type Report struct {
 	Err        error  // what the exchange failed with; nil for a response read in full, or to the limit if not 2xx
 }
 
-// Send makes the exchange with a copy of req that has the header and body; body
-// may be nil. The header belongs to the transport from then on. A panic of the
-// transport, or of anything that it calls here, is one of Send.
+// Send makes the exchange with a copy of req that has the header and body; body may be
+// nil. The transport may change the header. A panic in the round trip is one of Send.
 func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header http.Header, body Body, o Options) Report {
 	if body == nil && o.Commit != nil {
 		if err := o.Commit(ctx); err != nil {
@@ -107,9 +102,8 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header h
 	if resp == nil && err == nil {
 		err = errNoAnswer
 	}
-	if err == nil && !sameOrigin(req, resp) {
-		err = ErrOtherOrigin
-		if resp.Body != nil {
+	if err == nil && resp.Request != nil && resp.Request.URL != nil && !origin.Same(req.URL, resp.Request.URL) {
+		if err = ErrOtherOrigin; resp.Body != nil {
 			_ = resp.Body.Close()
 		}
 	}
@@ -122,27 +116,11 @@ func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header h
 	if r.Err = err; err != nil && x.ctx.Err() != nil { // the reason of a cut says more than what the transport makes of it
 		r.Err = context.Cause(x.ctx)
 	}
-	x.finish()
+	if body != nil {
+		x.finish()
+	}
 	x.report(&r)
 	return r
-}
-
-// sameOrigin reports whether the answer is one to the request, and not to another that
-// the transport made of it, for example after a redirect.
-func sameOrigin(req *http.Request, resp *http.Response) bool {
-	if resp.Request == nil || resp.Request.URL == nil {
-		return true
-	}
-	asked, answered := req.URL, resp.Request.URL
-	return asked == answered || asked.Scheme == answered.Scheme && strings.EqualFold(asked.Hostname(), answered.Hostname()) &&
-		portOf(asked) == portOf(answered)
-}
-
-func portOf(u *url.URL) string {
-	if u.Port() == "" && u.Scheme == "https" {
-		return "443"
-	}
-	return cmp.Or(u.Port(), "80")
 }
 
 // roundTrip returns as soon as the exchange is cut if a Read of the body hangs, for
@@ -156,6 +134,7 @@ func (x *exchange) roundTrip(rt http.RoundTripper, req *http.Request) (*http.Res
 	var resp *http.Response
 	var err error
 	go func() {
+		defer close(x.returned)
 		defer func() { x.settle(resp, recover()) }() // also where the transport ends the goroutine
 		resp, err = rt.RoundTrip(req)
 	}()
@@ -174,28 +153,23 @@ func (x *exchange) roundTrip(rt http.RoundTripper, req *http.Request) (*http.Res
 func (x *exchange) settle(resp *http.Response, panicked any) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.over && resp != nil && resp.Body != nil { // Send has left
+		_ = resp.Body.Close()
+	}
 	x.answered = resp != nil
 	x.over = x.over || resp == nil || resp.StatusCode/100 != 2
 	x.notePanic(panicked)
-	if x.left && resp != nil && resp.Body != nil {
-		_ = resp.Body.Close()
-	}
-	if x.returned != nil {
-		close(x.returned)
-	}
 }
 
-// leave ends the exchange for its bodies and reports whether a Read hangs.
+// leave reports whether a Read hangs, and ends the exchange then.
 func (x *exchange) leave() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.over = true
-	x.left = x.anyBody(func(b *countedBody) bool { return b.reading })
-	return x.left
+	x.over = x.anyBody(func(b *countedBody) bool { return b.reading })
+	return x.over
 }
 
-// finish ends the exchange: no Read and no function of Options begins any more, no
-// memory of the caller is read, and what was opened is closed.
+// finish ends the exchange. Nothing of the caller is called or read any more.
 func (x *exchange) finish() {
 	x.mu.Lock()
 	x.over = true
@@ -211,20 +185,15 @@ func (x *exchange) finish() {
 	}
 }
 
-// awaitCall waits for a function of Options that runs. One that goes on a moment after
-// the context of the caller has ended is left behind.
+// awaitCall waits for a function of Options, until a moment after the caller's context.
 func (x *exchange) awaitCall() {
-	ended, late := x.caller.Done(), (<-chan time.Time)(nil)
-	for x.body != nil {
-		select {
-		case x.calls <- struct{}{}:
-			<-x.calls
-			return
-		case <-ended:
-			ended, late = nil, time.After(moment)
-		case <-late:
-			return
-		}
+	late := make(chan struct{})
+	stop := context.AfterFunc(x.caller, func() { time.AfterFunc(moment, func() { close(late) }) })
+	defer stop()
+	select {
+	case x.calls <- struct{}{}:
+		<-x.calls
+	case <-late:
 	}
 }
 

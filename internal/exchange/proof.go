@@ -45,7 +45,6 @@ type exchange struct {
 	answered   bool                  // the round trip returned a response
 	committed  bool                  // Commit was called
 	over       bool                  // no byte goes out any more
-	left       bool                  // the round trip goes on without Send
 	finished   bool                  // Send returns
 	failed     error
 	commitErr  error
@@ -101,8 +100,7 @@ func (x *exchange) onGotConn(info httptrace.GotConnInfo) {
 	x.watch()
 }
 
-// beginAgain looks at what was sent when the transport wants another connection, which
-// is the last moment to stop it.
+// beginAgain is the last moment to stop a transport that wants another connection.
 func (x *exchange) beginAgain() {
 	x.sentBefore = x.sentBefore || x.conns > 0 && x.sentWhole()
 	if x.sentBefore && x.NoReplay {
@@ -110,9 +108,8 @@ func (x *exchange) beginAgain() {
 	}
 }
 
-// onHeaderField stops a replay that has a connection. Before net/http writes the
-// header of an HTTP/2 request it looks at the context, but of an HTTP/1.1 request
-// after that. It does not use this connection again.
+// onHeaderField stops a replay that has a connection. net/http looks at the context
+// before it writes to HTTP/2, but only later to HTTP/1.1, whose connection it then drops.
 func (x *exchange) onHeaderField(string, []string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -127,9 +124,7 @@ func (x *exchange) onWroteRequest(info httptrace.WroteRequestInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if info.Err != nil && x.body != nil && x.conn.Conn != nil && x.conn.Conn.LocalAddr().Network() != "pipe" {
-		x.mu.Unlock()
 		x.awaitReturn()
-		x.mu.Lock()
 	}
 	if x.writing = false; info.Err == nil {
 		x.written++
@@ -147,9 +142,8 @@ func (x *exchange) setAnswering(answering bool) {
 	x.watch()
 }
 
-// watch sets what must happen next. A wait for a connection may be one for a
-// connection that is in use, so the longer bound holds. A copy of the body that the
-// transport made is not seen moving.
+// watch sets what must happen next. A connection may have to become free, so the longer
+// bound holds for it. A copy of the body that the transport made is not seen moving.
 func (x *exchange) watch() {
 	w, longer := &x.watchdog, max(x.Stall, x.Response)
 	if x.Stall <= 0 || x.Response <= 0 {

@@ -1,7 +1,6 @@
-// Package form builds multipart/form-data bodies (RFC 7578) as recipes: the framing is
-// held as text, files are opened when their turn comes. A recipe knows its length and
-// gives the same bytes each time it is opened. It needs no goroutine, pipe, temporary
-// file or copy of a file's content.
+// Package form builds multipart/form-data bodies (RFC 7578) as recipes. A recipe holds the
+// framing, opens files when their turn comes, knows its length, and gives the same bytes
+// each time. It needs no goroutine, pipe, temporary file or copy of a file.
 package form
 
 import (
@@ -18,8 +17,6 @@ import (
 
 // A Form is a recipe. Its parts are added in order, and then it is ended.
 type Form struct {
-	Parts []PartSize // in order
-
 	text     bytes.Buffer // framing that is no segment yet
 	writer   *multipart.Writer
 	segments []segment
@@ -45,13 +42,6 @@ type File struct {
 	Bytes   []byte // the content, where Open is nil
 }
 
-// A PartSize is a part's name and the number of bytes of its content, -1 when
-// unknown: all of a form that may be shown.
-type PartSize struct {
-	Name  string
-	Bytes int64
-}
-
 // New returns a Form with a random boundary.
 func New() *Form {
 	f := &Form{}
@@ -62,7 +52,6 @@ func New() *Form {
 // Field adds a text part.
 func (f *Form) Field(name, value string) {
 	_ = f.writer.WriteField(name, value) // a bytes.Buffer does not fail
-	f.Parts = append(f.Parts, PartSize{name, int64(len(value))})
 }
 
 // File adds a file part.
@@ -73,7 +62,6 @@ func (f *Form) File(file File) {
 	})
 	f.flush()
 	f.add(segment{file.Bytes, file.Open, file.Size, true})
-	f.Parts = append(f.Parts, PartSize{file.Field, file.Size})
 	f.oneShot = f.oneShot || file.OneShot
 }
 
@@ -119,12 +107,14 @@ type FileError struct {
 }
 
 func (e *FileError) Error() string {
-	return fmt.Sprintf("file %d failed at byte %d: %v", e.File, e.Offset, e.Err)
+	return fmt.Sprintf("file %d, byte %d: %v", e.File, e.Offset, e.Err)
 }
 func (e *FileError) Unwrap() error { return e.Err }
 
 // What a file that opens and reads without error may still have done.
 var (
-	ErrShort = errors.New("source ended before its size")
-	ErrLong  = errors.New("source has more bytes than its size")
+	ErrShort    = errors.New("source ended before its size")
+	ErrLong     = errors.New("source has more bytes than its size")
+	errBadCount = errors.New("a read gave a count that cannot be")
+	errClosed   = errors.New("form: read after close")
 )

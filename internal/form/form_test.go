@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -63,7 +64,6 @@ func TestFormIsReadByMimeMultipart(t *testing.T) {
 	body, err := io.ReadAll(f.Open())
 	require.NoError(t, err)
 	assert.EqualValues(t, len(body), f.Len())
-	assert.Equal(t, []PartSize{{"template_ids", 1}, {"template_ids", 1}, {"audio_files", 5}, {"transcripts", 14}, {"audio_files", 0}}, f.Parts)
 
 	kind, params, err := mime.ParseMediaType(f.ContentType())
 	require.NoError(t, err)
@@ -262,7 +262,7 @@ func closeOf(r io.Closer, s *source) error {
 }
 
 func TestFileErrorSaysWhere(t *testing.T) {
-	assert.EqualError(t, &FileError{File: 1, Offset: 20, Err: io.ErrUnexpectedEOF}, "file 1 failed at byte 20: unexpected EOF")
+	assert.EqualError(t, &FileError{File: 1, Offset: 20, Err: io.ErrUnexpectedEOF}, "file 1, byte 20: unexpected EOF")
 }
 
 // Closing in the middle closes the open file, and nothing is opened after.
@@ -283,19 +283,91 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// A transport may close the body while it still reads a blocked source.
+// A transport may close the body while a Read of a file hangs. Close does not wait for
+// that Read, and the file is closed when it is over.
 func TestCloseDuringABlockedRead(t *testing.T) {
-	pr, pw := io.Pipe()
-	f := build(-1, &source{})
-	f.segments[1].open = func() (io.ReadCloser, error) { return pr, nil }
-	r := f.Open()
+	hanging, release := make(chan struct{}), make(chan struct{})
+	blocked := &source{reader: func() io.Reader {
+		return readerFunc(func(p []byte) (int, error) {
+			close(hanging)
+			<-release
+			return copy(p, "late"), nil
+		})
+	}}
+	r := build(-1, blocked).Open()
 	done := make(chan error)
 	go func() {
 		_, err := io.Copy(io.Discard, r)
 		done <- err
 	}()
-	_, err := pw.Write([]byte("first")) // the reader is in the file now
-	require.NoError(t, err)
+	<-hanging
 	require.NoError(t, r.Close())
-	assert.Error(t, <-done)
+	assert.Zero(t, blocked.ended)
+	close(release)
+	assert.ErrorIs(t, <-done, errClosed)
+	assert.Equal(t, 1, blocked.ended)
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// After Close no memory of the caller is read. The race detector looks on.
+func TestNoMemoryIsReadAfterClose(t *testing.T) {
+	for range 50 {
+		content := make([]byte, 1<<20)
+		f := New()
+		f.File(File{Field: "audio_file", Size: int64(len(content)), Bytes: content})
+		f.End()
+		r := f.Open()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.Copy(io.Discard, io.LimitReader(r, 1<<30))
+		}()
+		for range 100 {
+			runtime.Gosched()
+		}
+		require.NoError(t, r.Close())
+		clear(content)
+		<-done
+	}
+}
+
+// Content in memory is a file like any other.
+func TestContentInMemory(t *testing.T) {
+	f := New()
+	f.Field("patient_name", "Alex Example")
+	f.File(File{Field: "audio_files", Size: 5, Bytes: []byte("first")})
+	broken := &source{openErr: errors.New("broken")}
+	f.File(File{Field: "audio_files", Size: 5, Open: broken.open})
+	f.End()
+	assert.True(t, f.Replayable())
+	body, err := io.ReadAll(f.Open())
+	assert.Contains(t, string(body), "\r\n\r\nfirst\r\n--")
+	var at *FileError
+	require.ErrorAs(t, err, &at)
+	assert.Equal(t, 1, at.File)
+}
+
+// At is the place that a Read has come to, also while it hangs.
+func TestAt(t *testing.T) {
+	pr, pw := io.Pipe()
+	r := build(-1, &source{reader: text("0123")}, &source{reader: func() io.Reader { return pr }}).Open()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(io.Discard, r)
+	}()
+	_, err := pw.Write([]byte("first"))
+	require.NoError(t, err)
+	_, err = pw.Write([]byte("!")) // the first bytes are counted now
+	require.NoError(t, err)
+	var at *FileError
+	require.ErrorAs(t, r.At(io.ErrNoProgress), &at)
+	assert.Equal(t, 1, at.File)
+	assert.GreaterOrEqual(t, at.Offset, int64(5))
+	assert.ErrorIs(t, at, io.ErrNoProgress)
+	require.NoError(t, pw.Close())
+	<-done
 }

@@ -1,7 +1,6 @@
 package form
 
 import (
-	"errors"
 	"io"
 	"sync"
 )
@@ -20,28 +19,30 @@ type reader struct {
 	err     error
 }
 
-// maxEmpty reads in a row that give nothing, without an error, are a broken source
-// that would keep a processor busy for ever.
+// maxEmpty reads in a row that give nothing, without an error, are a broken source.
 const maxEmpty = 100
-
-var (
-	errClosed   = errors.New("form: read after close")
-	errBadCount = errors.New("a read gave a count that cannot be")
-)
 
 // Read gives the end with the last bytes, behind which a server may answer at once.
 func (r *reader) Read(p []byte) (n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for empty := 0; n == 0 && r.err == nil && len(p) > 0; empty++ {
-		var ended bool
-		n, ended, err = r.readSegment(p, r.rest[0])
+		s, ended := r.rest[0], false
+		switch {
+		case r.closed:
+			err = errClosed
+		case s.open != nil:
+			n, ended, err = r.readFile(p, s)
+		default:
+			n = copy(p, s.content[r.offset:])
+			ended = r.offset+int64(n) == s.size
+		}
 		r.offset += int64(n)
 		switch {
 		case err != nil:
 			r.err = r.at(err)
 		case ended:
-			if r.rest[0].isFile {
+			if s.isFile {
 				r.index++
 			}
 			if r.rest, r.offset = r.rest[1:], 0; len(r.rest) == 0 {
@@ -55,17 +56,6 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		return n, nil
 	}
 	return n, r.err
-}
-
-func (r *reader) readSegment(p []byte, s segment) (n int, ended bool, err error) {
-	switch {
-	case r.closed:
-		return 0, false, errClosed
-	case s.open != nil:
-		return r.readFile(p, s)
-	}
-	n = copy(p, s.content[r.offset:])
-	return n, r.offset+int64(n) == s.size, nil
 }
 
 // readFile reads what is due of a file. At the end of a file of known size it asks for
