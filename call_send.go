@@ -2,6 +2,7 @@ package ambient
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -90,6 +91,22 @@ const expectFrom = 1 << 20
 // remembers a server that answered only without that.
 func (c *call) expects(body exchange.Body) bool {
 	return !c.send.noExpect && !c.client.noExpect.Load() && (!body.Replayable() || body.Len() > expectFrom)
+}
+
+// brokenUpload says what was tried where the server gives no status: it may have refused
+// the upload, and net/http has not always seen that. Empty if that is not so.
+func (c *call) brokenUpload() string {
+	r := &c.last.report
+	var timeout interface{ Timeout() bool }
+	switch {
+	case c.send.Body == nil || r.Status != 0 || r.NotSent || r.FullySent || errors.As(r.Err, &timeout) && timeout.Timeout():
+		return ""
+	case c.send.noExpect:
+		return "the server ended the upload with and without Expect: 100-continue, and gave no status"
+	case c.send.expects:
+		return "the server ended the upload after Expect: 100-continue, and gave no status"
+	}
+	return "the server ended the upload, and gave no status"
 }
 
 // dropExpect leaves Expect out from now on, where the last attempt had it.

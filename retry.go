@@ -131,8 +131,10 @@ var errNoSuccess = errors.New("no success")
 func (l *loop) decide() decision {
 	c, o := l.call, &l.call.last
 	switch {
-	case o.action != retry || l.tries >= c.policy.MaxAttempts:
+	case o.action != retry:
 		return c.end(o.ending)
+	case l.tries >= c.policy.MaxAttempts:
+		return c.end(ending{reason: c.brokenUpload()})
 	case c.ctx.Err() != nil && answered(&o.report):
 		return decision{err: c.interrupted()}
 	case c.ctx.Err() != nil:
