@@ -85,27 +85,24 @@ func (x *exchange) onGetConn(string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.asked, x.dialing = true, true
-	x.beginAgain()
 	x.watch()
 }
 
 func (x *exchange) onGotConn(info httptrace.GotConnInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.beginAgain()
+	if info.Conn != nil && info.Conn.RemoteAddr() == nil { // to nowhere, as that of httputil.DumpRequestOut
+		return
+	}
+	x.sentBefore = x.sentBefore || x.conns > 0 && x.sentWhole()
+	if x.sentBefore && x.NoReplay {
+		x.cut(ErrReplay)
+	}
 	x.replayed = x.replayed || x.sentBefore
 	x.conns++
 	x.conn = info
 	x.dialing, x.writing, x.answering = false, true, false
 	x.watch()
-}
-
-// beginAgain is the last moment to stop a transport that wants another connection.
-func (x *exchange) beginAgain() {
-	x.sentBefore = x.sentBefore || x.conns > 0 && x.sentWhole()
-	if x.sentBefore && x.NoReplay {
-		x.cut(ErrReplay)
-	}
 }
 
 // onHeaderField stops a replay that has a connection. net/http looks at the context
@@ -123,7 +120,7 @@ func (x *exchange) onHeaderField(string, []string) {
 func (x *exchange) onWroteRequest(info httptrace.WroteRequestInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if info.Err != nil && x.body != nil && x.conn.Conn != nil && x.conn.Conn.LocalAddr().Network() != "pipe" {
+	if info.Err != nil && x.body != nil && x.conn.Conn != nil && x.conn.Conn.RemoteAddr().Network() != "pipe" {
 		x.awaitReturn()
 	}
 	if x.writing = false; info.Err == nil {
