@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
 // chunks reads in the sizes that a fuzzer chose.
@@ -32,8 +34,8 @@ func (c *chunks) Read(p []byte) (int, error) {
 // progress keeps sizes from giving nothing for so long that it counts as an
 // error.
 func progress(sizes []byte) []byte {
-	if len(sizes) > maxEmpty/2 {
-		sizes = sizes[:maxEmpty/2]
+	if len(sizes) > readbody.MaxEmpty/2 {
+		sizes = sizes[:readbody.MaxEmpty/2]
 	}
 	if len(bytes.Trim(sizes, "\x00")) == 0 {
 		return nil

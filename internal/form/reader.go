@@ -3,6 +3,8 @@ package form
 import (
 	"io"
 	"sync"
+
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
 // A reader gives out the segments of a form one after the other. A transport may close
@@ -18,9 +20,6 @@ type reader struct {
 	closed  bool
 	err     error
 }
-
-// maxEmpty reads in a row that give nothing, without an error, are a broken source.
-const maxEmpty = 100
 
 // Read gives the end with the last bytes, behind which a server may answer at once.
 func (r *reader) Read(p []byte) (n int, err error) {
@@ -48,7 +47,7 @@ func (r *reader) Read(p []byte) (n int, err error) {
 			if r.rest, r.offset = r.rest[1:], 0; len(r.rest) == 0 {
 				r.err = io.EOF
 			}
-		case empty == maxEmpty:
+		case empty == readbody.MaxEmpty:
 			r.err = r.at(io.ErrNoProgress)
 		}
 	}

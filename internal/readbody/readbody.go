@@ -61,8 +61,8 @@ func gunzip(r io.Reader) (io.Reader, error) {
 	return gzip.NewReader(buffered)
 }
 
-// maxEmpty reads in a row that give nothing, without an error, are a broken body.
-const maxEmpty = 100
+// MaxEmpty reads in a row that give nothing, without an error, are a broken body.
+const MaxEmpty = 100
 
 // arriving is the body as it arrives.
 type arriving Reader
@@ -73,7 +73,7 @@ func (r *arriving) Read(p []byte) (int, error) {
 	case n > 0 || err != nil:
 		r.empty = 0
 		r.Moved.Moved()
-	case r.empty == maxEmpty:
+	case r.empty == MaxEmpty:
 		return 0, io.ErrNoProgress
 	default:
 		r.empty++
