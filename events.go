@@ -23,7 +23,7 @@ const (
 	EventJob               EventKind = "job"                // a wait ended: ID, Status, Duration, Number of polls, Err
 	EventUnknownStatus     EventKind = "unknown_status"     // a job is in a state this SDK does not know: ID, Status
 	EventAudioFormat       EventKind = "audio_format"       // audio is not what the API documents, or what it claims to be: Note
-	EventLatePanic         EventKind = "late_panic"         // a function of the caller panicked after its call had returned: Note
+	EventLatePanic         EventKind = "late_panic"         // a function of the caller panicked outside of a call, or after its end: Note
 	EventPossibleDuplicate EventKind = "possible_duplicate" // a submit succeeded after an attempt that may have been taken too: Number
 )
 
@@ -79,13 +79,17 @@ func (c *Client) emit(ctx context.Context, e Event) {
 	}
 }
 
-// reportLatePanic reports a panic that no call can surface any more. The value may hold
-// anything, so it is not shown. Where that makes an observer panic, nobody is left to
-// hear of it.
+// reportLatePanic reports a panic that no call can surface. The value may hold anything,
+// so it is not shown. Where that makes an observer panic, the others hear of it.
 func (c *Client) reportLatePanic(ctx context.Context, v any) {
-	defer func() { _ = recover() }()
-	if v != nil {
-		c.emit(context.WithoutCancel(ctx), Event{Kind: EventLatePanic, Note: "a function of the caller panicked after its call had returned"})
+	if v == nil {
+		return
+	}
+	for _, observe := range c.observers {
+		func() {
+			defer func() { _ = recover() }()
+			observe(context.WithoutCancel(ctx), Event{Kind: EventLatePanic, Time: time.Now(), Note: "a function of the caller panicked outside of a call"})
+		}()
 	}
 }
 

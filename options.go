@@ -232,7 +232,9 @@ func WithLogger(l *slog.Logger) Option {
 // happened in. Work in the background has the values of the call that began it,
 // without its cancellation: the renewal of a token, and the end of a rate limit. So has
 // what happens after the context of a call has ended, which f can still export. f
-// must be fast and safe for concurrent use. WithObserver may be given more than once.
+// must be fast and safe for concurrent use. A panic of f surfaces from the call. Where
+// the event belongs to no call, a panic becomes an EventLatePanic. WithObserver may be
+// given more than once.
 func WithObserver(f func(ctx context.Context, e Event)) Option {
 	return func(c *Client) error {
 		if f == nil {

@@ -24,8 +24,10 @@ type Limiter interface {
 	Wait(context.Context) error
 }
 
-// limitChanged reports that an endpoint has closed or opened.
+// limitChanged reports that an endpoint has closed or opened. That is no matter of the
+// call in whose time it happens, so that no call surfaces the panic of an observer.
 func (c *Client) limitChanged(change throttle.Change) {
+	defer func() { c.reportLatePanic(change.Context, recover()) }()
 	e := Event{Kind: EventLimitOpened, Waiting: change.Waiting}
 	if change.Closed {
 		e.Kind, e.Wait = EventLimitClosed, time.Until(change.Until)

@@ -145,3 +145,32 @@ func (exitingReader) Read([]byte) (int, error) {
 	runtime.Goexit()
 	return 0, nil
 }
+
+// A limit closes and opens in the time of any call, or of none. A panic of an observer
+// over that ends neither the process nor a call, and other observers hear of the panic.
+func TestAPanicOverALimitEndsNothing(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var changes, panics int
+		client := harness.NewClient(t, srv,
+			ambient.WithObserver(func(_ context.Context, e ambient.Event) {
+				switch e.Kind {
+				case ambient.EventLimitClosed, ambient.EventLimitOpened:
+					changes++
+					panic("an observer's mistake")
+				case ambient.EventLatePanic:
+					panic("again")
+				}
+			}),
+			ambient.WithObserver(func(_ context.Context, e ambient.Event) {
+				if e.Kind == ambient.EventLatePanic {
+					panics++
+				}
+			}))
+		srv.Fault(harness.GetRoute, 1, ambienttest.RetryAfter(429, "60"))
+		var notFound *ambient.NotFoundError
+		require.ErrorAs(t, harness.Get(t.Context(), client), &notFound, "the timer opens the endpoint")
+		assert.Equal(t, 2, changes)
+		assert.Equal(t, 2, panics)
+	})
+}

@@ -57,7 +57,7 @@ func (e *endpoint) opens(now time.Duration) (opens, next time.Duration) {
 func (e *endpoint) onPassed(p *Permit, now time.Duration) {
 	e.closing.until, e.closing.refusals = 0, 0
 	e.ramp.onPassed(now)
-	if w := e.window; w.emptied > 0 && p.sent > w.emptied && p.version > w.asOf {
+	if w := e.window; w.emptied > 0 && p.sent > max(w.emptied, w.asOf) {
 		e.window = newWindow()
 	}
 }
@@ -68,7 +68,6 @@ type Permit struct {
 	opens    time.Duration // when the endpoint opened, or opens
 	sent     time.Duration // 0 before
 	window   *window       // of the endpoint
-	version  int           // of the window when the request was sent, plus 1
 	known    int64         // what remained then; -1 if that was unknown
 	flying   bool          // the server may not have counted the request yet
 }

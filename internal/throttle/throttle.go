@@ -9,6 +9,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ type Change struct {
 }
 
 // New returns a Throttle that lets everything go, since it knows nothing. It reports
-// closings and openings to onChange, which must not call the Throttle.
+// closings and openings to onChange, which must not panic, or call the Throttle.
 func New(onChange func(Change)) *Throttle {
 	return &Throttle{onChange: onChange, epoch: time.Now().Add(-time.Hour), endpoints: map[string]*endpoint{}}
 }
@@ -89,7 +90,7 @@ func (t *Throttle) Confirm(p *Permit) bool {
 		p.reclaim()
 		return false
 	}
-	p.sent, p.known, p.version = now, p.window.remaining, p.window.version+1
+	p.sent, p.known = now, p.window.remaining
 	return true
 }
 
@@ -138,13 +139,11 @@ func (t *Throttle) unlock(now time.Duration) {
 	changes, settled := t.changes, t.settled
 	t.changes, t.settled = nil, nil
 	t.mu.Unlock()
-	defer func() { // what a caller hears of its endpoint comes before its permit, also where onChange panics
-		for _, w := range settled {
-			close(w.done)
-		}
-	}()
 	for _, c := range changes {
 		t.onChange(c)
+	}
+	for _, w := range settled {
+		close(w.done) // once its observer has heard of the endpoint
 	}
 }
 
@@ -185,4 +184,46 @@ func (t *Throttle) endpointOf(name string) *endpoint {
 		t.endpoints[name] = &endpoint{last: Change{Endpoint: name}, window: newWindow()}
 	}
 	return t.endpoints[name]
+}
+
+// A TooLongError says that an endpoint stays closed for longer than a call can wait.
+type TooLongError struct{ Until time.Time }
+
+func (e *TooLongError) Error() string { return "the rate limit lasts longer than the call may wait" }
+
+type waiter struct {
+	position uint64
+	latest   time.Duration // when its maxWait or its context's deadline ends
+	done     chan struct{} // closed with the permit or the error
+	permit   *Permit
+	err      error
+}
+
+// A queue holds the waiters of an endpoint by position, since a call that was refused
+// comes back to its place.
+type queue []*waiter
+
+func (q *queue) enqueue(w *waiter) {
+	i, _ := slices.BinarySearchFunc(*q, w, func(a, b *waiter) int { return cmp.Compare(a.position, b.position) })
+	*q = slices.Insert(*q, i, w)
+}
+
+// remove reports whether the waiter was in the queue.
+func (q *queue) remove(w *waiter) bool {
+	before := len(*q)
+	*q = slices.DeleteFunc(*q, func(other *waiter) bool { return other == w })
+	return len(*q) < before
+}
+
+// rejectImpatient removes the waiters that cannot last until the endpoint opens, and
+// gives them their error.
+func (q *queue) rejectImpatient(opens time.Duration, epoch time.Time) (rejected []*waiter) {
+	*q = slices.DeleteFunc(*q, func(w *waiter) bool {
+		if w.latest < opens {
+			w.err = &TooLongError{epoch.Add(opens)}
+			rejected = append(rejected, w)
+		}
+		return w.err != nil
+	})
+	return rejected
 }

@@ -262,7 +262,7 @@ func walkOnce(t *testing.T, seed uint64) {
 	clear(w.lies)
 	clear(w.down)
 	w.mu.Unlock()
-	time.Sleep(17 * time.Minute)
+	time.Sleep(19 * time.Minute) // an upload of a minute that is refused, 15 minutes, and a probe of a minute
 	w.mu.Lock()
 	clear(w.passed)
 	w.mu.Unlock()

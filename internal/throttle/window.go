@@ -19,8 +19,7 @@ type window struct {
 	limit     int64         // -1 when unknown
 	remaining int64         // -1 when unknown
 	reset     time.Duration // never when unknown
-	version   int           // counts what was taken from answers, and resets
-	asOf      int           // the version of the newest request whose answer was taken
+	asOf      time.Duration // when the newest request was sent whose answer was taken, or the last reset
 	emptied   time.Duration // since when nothing remains; 0 while something does
 	shared    int           // resets for which other clients are taken to use the limit
 	joined    bool          // by another endpoint
@@ -38,7 +37,7 @@ func (w *window) isEmpty(now time.Duration) bool {
 		w.flight = slices.Delete(w.flight, 0, 1)
 	}
 	if w.reset <= now {
-		w.remaining, w.spent, w.reset, w.asOf, w.version = w.limit, 0, never, w.version+1, w.version+1
+		w.remaining, w.spent, w.reset, w.asOf = w.limit, 0, never, now-1
 		w.shared = max(w.shared-1, 0)
 	}
 	switch {
@@ -63,7 +62,8 @@ func (w *window) isFull() bool {
 }
 
 // updateWindow takes over what an answer reports. It reports another window if its reset
-// is another, or if no less remains than was known when its request was sent.
+// is another, or if no less remains than was known when its request was sent. The answers
+// to requests sent at the same time come in any order, and the least of them holds.
 func (t *Throttle) updateWindow(p *Permit, info ratelimitheader.Info, refused bool, now time.Duration) {
 	remaining, reset, early := info.Remaining, now+time.Until(info.Reset), p.flying
 	p.land(1)
@@ -72,7 +72,8 @@ func (t *Throttle) updateWindow(p *Permit, info ratelimitheader.Info, refused bo
 	}
 	w := t.windowOf(p.endpoint, info.Limit)
 	w.isEmpty(now)
-	newer, known := p.window != w || p.version > w.asOf, p.window == w && p.version > w.asOf && p.known >= 0
+	newer := p.window != w || p.sent > w.asOf
+	known := newer && p.window == w && p.known >= 0
 	more := known && remaining >= max(p.known, 1)
 	if more {
 		w.shared = 0
@@ -89,7 +90,7 @@ func (t *Throttle) updateWindow(p *Permit, info ratelimitheader.Info, refused bo
 		p.endpoint.window = w
 	}
 	w.remaining, w.reset, w.spent = remaining, reset, 0
-	w.asOf, w.version = max(w.asOf, min(p.version, w.version+1)), w.version+1
+	w.asOf = max(w.asOf, p.sent)
 }
 
 // windowOf gives an endpoint the window of those that report the same limit.

@@ -93,6 +93,7 @@ func TestLongRequestsHoldNobodyUp(t *testing.T) {
 		"a part of a window that others use too": {
 			before: func(b *bench) {
 				b.end(b.send(post), told(200, 100, 50, time.Minute))
+				time.Sleep(time.Millisecond)
 				b.end(b.send(post), told(429, 100, 0, time.Second))
 				time.Sleep(time.Minute)
 				b.end(b.send(post), told(200, 100, 7, time.Minute))
@@ -229,6 +230,7 @@ func TestRefusedProbeOfAWindow(t *testing.T) {
 func shared(b *bench, remaining int64, reset time.Duration) {
 	b.end(b.send(get), told(200, 100, remaining, reset))
 	b.end(b.send(post), told(200, 100, remaining, reset))
+	time.Sleep(time.Millisecond)
 	require.Same(b, b.endpoints[get].window, b.endpoints[post].window)
 }
 
@@ -354,6 +356,7 @@ func TestOtherLimits(t *testing.T) {
 func TestOthersUseTheLimit(t *testing.T) {
 	onBench(t, func(b *bench) {
 		b.end(b.send(get), told(200, 100, 50, time.Minute))
+		time.Sleep(time.Millisecond)
 		b.end(b.send(get), told(429, 100, 0, time.Minute))
 		time.Sleep(time.Minute)
 		b.end(b.send(get), told(200, 100, 80, time.Minute))
