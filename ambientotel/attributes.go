@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -17,7 +18,7 @@ const (
 	callAttempts      = attribute.Key("ambient.call.attempts")      // requests on the wire
 	callDuplicate     = attribute.Key("ambient.possible_duplicate") // the submit may have created two jobs
 	callMaybe         = attribute.Key("ambient.maybe_submitted")    // the submit failed, and may have created a job
-	attemptWait       = attribute.Key("ambient.attempt.wait")       // seconds before it, for the backoff and the rate limit
+	attemptWait       = attribute.Key("ambient.attempt.wait")       // seconds before it, for the backoff and the rate limit; from 1 ms
 	attemptSent       = attribute.Key("ambient.attempt.sent")       // how far a request without an answer got
 	waitPolls         = attribute.Key("ambient.wait.polls")
 	jobStatus         = attribute.Key("ambient.job.status") // last seen
@@ -111,7 +112,7 @@ func endAttributes(e ambient.Event) []attribute.KeyValue {
 	case ambient.EventAttempt:
 		add(a.StatusCode > 0, semconv.HTTPResponseStatusCode(a.StatusCode))
 		add(a.BytesSent > 0, semconv.HTTPRequestBodySize(int(a.BytesSent)))
-		add(a.Wait > 0, attemptWait.Float64(a.Wait.Seconds()))
+		add(a.Wait >= time.Millisecond, attemptWait.Float64(a.Wait.Seconds()))
 		add(a.StatusCode == 0, attemptSent.String(a.Sent.String()))
 	case ambient.EventCall:
 		add(true, callAttempts.Int(e.Number))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,6 +69,34 @@ func TestAttributesOfARequest(t *testing.T) {
 			"server.address": base.Hostname(), "server.port": base.Port(),
 		}, got)
 	})
+}
+
+// An attempt that passes a limiter at once has no wait.
+func TestAWaitHasAMillisecond(t *testing.T) {
+	for pause, want := range map[time.Duration][]string{900 * time.Microsecond: nil, time.Millisecond: {"0.001"}} {
+		onBench(t, func(b *bench) {
+			client := b.newClient(b.instrument(), ambient.WithLimiter(slowLimiter(pause)))
+			_, err := client.Transcriptions.Submit(b.t.Context(), visit())
+			require.NoError(t, err)
+			var waits []string
+			for _, s := range b.spans.GetSpans() {
+				for _, a := range s.Attributes {
+					if a.Key == "ambient.attempt.wait" && s.Name == submitRoute {
+						waits = append(waits, a.Value.String())
+					}
+				}
+			}
+			assert.Equal(t, want, waits)
+		})
+	}
+}
+
+// A slowLimiter lets each request through after a while.
+type slowLimiter time.Duration
+
+func (l slowLimiter) Wait(context.Context) error {
+	time.Sleep(time.Duration(l))
+	return nil
 }
 
 // With otelhttp as the transport there is one client span an attempt, and none of a poll

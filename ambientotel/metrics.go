@@ -3,6 +3,7 @@ package ambientotel
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -52,7 +53,21 @@ func newMetrics(meter metric.Meter) (*metrics, error) {
 		unknown:    count("ambient.client.maybe_submitted", "{submit}", "Submits that failed and may have created a job."),
 		tokens:     count("ambient.client.token_renewals", "{renewal}", "Tokens that were fetched, or were not."),
 	}
-	return m, errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err == nil {
+		m.beginAtZero()
+	}
+	return m, err
+}
+
+// beginAtZero lets the counters that ask for a person begin at 0. A series that begins
+// at 1 hides its first count from the functions rate and increase of Prometheus.
+func (m *metrics) beginAtZero() {
+	for _, template := range []string{"/transcribe", "/scribe", "/scribe/{id}/regenerate/audio"} {
+		labels := metric.WithAttributes(endpoint{method: http.MethodPost, template: template}.labels()...)
+		m.duplicates.Add(context.Background(), 0, labels)
+		m.unknown.Add(context.Background(), 0, labels)
+	}
 }
 
 // record counts an operation that has ended.

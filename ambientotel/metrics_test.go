@@ -32,6 +32,7 @@ func TestMetricsOfABadDay(t *testing.T) {
 		require.Error(t, err)
 
 		const submit, get = "http.request.method=POST url.template=/transcribe", "http.request.method=GET url.template=/transcribe/{id}"
+		const note, again = "http.request.method=POST url.template=/scribe", "http.request.method=POST url.template=/scribe/{id}/regenerate/audio"
 		sums := b.sums()
 		waits := "ambient.client.rate_limit.wait.duration{"
 		assert.Positive(t, sums[waits+submit+"}"])
@@ -50,6 +51,10 @@ func TestMetricsOfABadDay(t *testing.T) {
 			"ambient.client.retries{error.type=502 " + submit + "}":                                                                        1,
 			"ambient.client.possible_duplicates{" + submit + "}":                                                                           1,
 			"ambient.client.maybe_submitted{" + submit + "}":                                                                               1,
+			"ambient.client.possible_duplicates{" + note + "}":                                                                             0,
+			"ambient.client.possible_duplicates{" + again + "}":                                                                            0,
+			"ambient.client.maybe_submitted{" + note + "}":                                                                                 0,
+			"ambient.client.maybe_submitted{" + again + "}":                                                                                0,
 
 			"http.client.request.duration{http.request.method=GET http.response.status_code=200 url.template=/transcribe/{id}}":                3,
 			"http.client.request.duration{error.type=404 http.request.method=GET http.response.status_code=404 url.template=/transcribe/{id}}": 1,
@@ -58,6 +63,19 @@ func TestMetricsOfABadDay(t *testing.T) {
 			"ambient.client.job.wait.duration{ambient.job.status=STT_COMPLETED " + get + "}": 1,
 			"ambient.client.polls{" + get + "}":                                              3,
 		}, sums)
+	})
+}
+
+// The counters that ask for a person begin at 0, before any call. Else Prometheus would
+// miss the first of each.
+func TestWhatAsksForAPersonBeginsAtZero(t *testing.T) {
+	onBench(t, func(b *bench) {
+		want := map[string]int64{}
+		for _, route := range []string{"/transcribe", "/scribe", "/scribe/{id}/regenerate/audio"} {
+			want["ambient.client.possible_duplicates{http.request.method=POST url.template="+route+"}"] = 0
+			want["ambient.client.maybe_submitted{http.request.method=POST url.template="+route+"}"] = 0
+		}
+		assert.Equal(t, want, b.sums())
 	})
 }
 
