@@ -1,6 +1,6 @@
 # What a contributor runs. Needs git, Go and a POSIX shell. Nothing here installs
-# a system package: tests that need nginx or curl skip where these are absent.
-# .ci/run installs them and then runs "make check".
+# a system package: tests that need nginx, curl, jq or prometheus skip where these
+# are absent. .ci/run installs them and then runs "make check".
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULES     = $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod')))
@@ -76,7 +76,7 @@ check: ## everything that must hold before a change lands
 	$(MAKE) test lint deps
 	$(MAKE) cover
 	$(MAKE) quickstart fuzz quick
-	$(MAKE) modules TESTED='apicheck ambientotel internal/conformance/transports cmd/ambient'
+	$(MAKE) modules TESTED='apicheck ambientotel examples/telemetry internal/conformance/transports cmd/ambient'
 
 nightly: ## what takes longer: every module, kills of the pipeline, long fuzzing
 	$(MAKE) check modules kills builds

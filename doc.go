@@ -223,7 +223,8 @@
 //
 // [WithTracer] sees which call, attempt or wait is inside which. Package ambientotel
 // makes spans and metrics of OpenTelemetry from it. Nothing of a trace is sent to the
-// service unless that is asked for.
+// service unless that is asked for. The directory examples/telemetry has a program that
+// shows traces, logs and metrics of one bad day.
 //
 // # What the vendor has not published
 //
