@@ -100,7 +100,10 @@ type plainJob struct {
 }
 
 func getByHand() func(context.Context) error {
-	client := &http.Client{Transport: newCanned(transcriptionJSON)}
+	return getWith(&http.Client{Transport: newCanned(transcriptionJSON)})
+}
+
+func getWith(client *http.Client) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, loopback+"/transcribe/7", nil)
 		if err != nil {

@@ -57,4 +57,5 @@ var rivalModules = []string{
 	"github.com/AssemblyAI/assemblyai-go-sdk",
 	"github.com/failsafe-go/failsafe-go",
 	"github.com/go-resty/resty/v2",
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
 }

@@ -3,8 +3,9 @@
 //	go run .          everything, in under ten minutes; writes RESULTS.md and chart.svg
 //	go run . -quick   the counts of this SDK alone, in under 90 seconds; writes nothing
 //	go run . -command the command line in cmd/ambient; writes its section of RESULTS.md
+//	go run . -tracing a GET with tracing on; prints its section of RESULTS.md
 //
-// Both print a line for each bar that is not held, and then end with status 1.
+// The first two print a line for each bar that is not held, and then end with status 1.
 // Everything runs over loopback or in memory and has a time limit. Only the go command,
 // which builds small programs to learn their size, may download modules.
 package main
@@ -23,6 +24,7 @@ func main() {
 	}
 	quick := flag.Bool("quick", false, "count only, this SDK alone, and write nothing")
 	command := flag.Bool("command", false, "measure the command line alone")
+	tracing := flag.Bool("tracing", false, "measure a GET with tracing on alone")
 	rounds := flag.Int("rounds", 3, "how often to measure what varies")
 	child := flag.String("child", "", "for this command's own use: the work of a child process")
 	name := flag.String("child-name", "", "for this command's own use")
@@ -36,11 +38,14 @@ func main() {
 	case "wait":
 		beWaiter(*name)
 	default:
-		if *command {
+		switch {
+		case *command:
 			err = rewriteCommand()
-			break
+		case *tracing:
+			err = printTracing(max(*rounds, 1))
+		default:
+			err = run(*quick, max(*rounds, 1))
 		}
-		err = run(*quick, max(*rounds, 1))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -46,6 +46,7 @@ func (r *results) report() string {
 	}
 	r.reportBars(d)
 	r.reportGets(d)
+	r.reportTracing(d)
 	r.reportUploads(d)
 	r.reportWaits(d)
 	r.reportLimits(d)
@@ -80,11 +81,7 @@ func (r *results) reportGets(d *doc) {
 	d.line("Times are medians of %d runs of 200 ms.", getRuns*r.rounds)
 	d.table("client", "allocations", "bytes", "time, µs", "time / ours", "with")
 	for _, g := range r.gets {
-		var micros sample
-		for _, n := range g.nanos {
-			micros = append(micros, n/1000)
-		}
-		d.row(g.name, fmt.Sprint(g.allocs), fmt.Sprint(g.bytes), micros.text(1), g.nanos.over(r.gets[0].nanos).text(2), g.note)
+		d.row(g.name, fmt.Sprint(g.allocs), fmt.Sprint(g.bytes), g.nanos.micros().text(1), g.nanos.over(r.gets[0].nanos).text(2), g.note)
 	}
 }
 

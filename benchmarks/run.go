@@ -15,6 +15,7 @@ type results struct {
 	took      time.Duration
 	rounds    int
 	gets      []getResult
+	tracing   []getResult // in pairs, without and with
 	uploads   []uploadResult
 	waiters   []waiter
 	waits     [][]waitResult
@@ -32,6 +33,12 @@ func measure(quick bool, rounds int) (*results, error) {
 	step("allocations and time of a GET")
 	if r.gets, err = measureAllocs(first(getters(), quick), getRuns*rounds); err != nil {
 		return nil, err
+	}
+	if !quick {
+		step("tracing")
+		if r.tracing, err = measureAllocs(tracedGetters(), getRuns*rounds); err != nil {
+			return nil, err
+		}
 	}
 	step("memory of an upload")
 	if r.uploads, err = measureUploads(first(uploaders(), quick), rounds); err != nil {

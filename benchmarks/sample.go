@@ -43,6 +43,24 @@ func (s sample) mean() float64 {
 	return sum / float64(max(len(s), 1))
 }
 
+// micros are nanoseconds in microseconds.
+func (s sample) micros() sample {
+	var all sample
+	for _, v := range s {
+		all = append(all, v/1000)
+	}
+	return all
+}
+
+// less subtracts another sample, round by round, as over divides.
+func (s sample) less(other sample) sample {
+	var differences sample
+	for i := range min(len(s), len(other)) {
+		differences = append(differences, s[i]-other[i])
+	}
+	return differences
+}
+
 // over divides this sample by another, round by round, since other programs slow both
 // samples of a round.
 func (s sample) over(other sample) sample {

@@ -8,7 +8,7 @@ replace github.com/ambient-scribe/ambient-go/ambientotel => ../../ambientotel
 
 require (
 	github.com/ambient-scribe/ambient-go v0.0.0
-	github.com/ambient-scribe/ambient-go/ambientotel v0.0.0-00010101000000-000000000000
+	github.com/ambient-scribe/ambient-go/ambientotel v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/contrib/bridges/otelslog v0.21.0
