@@ -260,6 +260,36 @@ func TestEventsHaveTheContextOfTheirCall(t *testing.T) {
 	})
 }
 
+// A token that is renewed in the background has the values of the call that began the
+// renewal. It goes on after the end of that call, and its deadline is not that of the call.
+func TestARenewalHasTheContextOfItsCall(t *testing.T) {
+	const life = 100 * time.Minute
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var mu sync.Mutex
+		renewed := map[string]time.Duration{} // by trace: when the context of the event ends
+		client := harness.NewClient(t, srv, ambient.WithObserver(func(ctx context.Context, e ambient.Event) {
+			if e.Kind == ambient.EventToken {
+				mu.Lock()
+				defer mu.Unlock()
+				assert.NoError(t, ctx.Err())
+				deadline, _ := ctx.Deadline()
+				renewed[traceOf(ctx)] = time.Until(deadline)
+			}
+		}))
+		require.NoError(t, client.Authenticate(traced(t, "first")))
+		time.Sleep(life * 19 / 20)
+		ctx, cancel := context.WithTimeout(traced(t, "second"), time.Second)
+		require.NoError(t, client.Authenticate(ctx))
+		cancel()
+		synctest.Wait()
+		time.Sleep(10 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		assert.Contains(t, renewed, "first")
+		assert.Greater(t, renewed["second"], time.Second)
+	}, ambienttest.WithTokenLifetime(life), ambienttest.WithTokenDelay(5*time.Second))
+}
+
 // What happens when the context of a call ends has a context that has not: a handler that
 // exports what it logs would lose the end of the call.
 func TestTheEndOfACallCanBeExported(t *testing.T) {

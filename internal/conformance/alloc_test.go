@@ -50,22 +50,29 @@ type fixedToken struct{ token ambient.Token }
 func (f fixedToken) Token(context.Context) (ambient.Token, error) { return f.token, nil }
 func (fixedToken) Invalidate(ambient.Token)                       {}
 
-// maxAllocs is the bound of one call. A GET with net/http alone has 31.
-const maxAllocs = 45
+// Bounds of one call. A GET with net/http alone has 31.
+const (
+	maxAllocs       = 45
+	maxAllocsUnseen = 41 // without an observer, logger or tracer: no event and no operation is made for nobody
+)
 
 func TestAllocationsOfAGet(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates too")
 	}
-	client := everythingOn(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	var info ambient.CallInfo
-	get := func() {
-		_, err := client.Transcriptions.Get(ctx, 123, ambient.WithCallInfo(&info))
-		require.NoError(t, err)
+	get := func(client *ambient.Client) func() {
+		return func() {
+			_, err := client.Transcriptions.Get(ctx, 123, ambient.WithCallInfo(&info))
+			require.NoError(t, err)
+		}
 	}
-	require.LessOrEqual(t, testing.AllocsPerRun(200, get), float64(maxAllocs))
+	require.LessOrEqual(t, testing.AllocsPerRun(200, get(everythingOn(t))), float64(maxAllocs))
+	unseen, err := ambient.NewClient(ambient.WithHTTPClient(&http.Client{Transport: cannedTransport{}}), ambient.WithToken("synthetic"))
+	require.NoError(t, err)
+	require.LessOrEqual(t, testing.AllocsPerRun(200, get(unseen)), float64(maxAllocsUnseen))
 }
 
 func BenchmarkGet(b *testing.B) {
