@@ -1,6 +1,7 @@
 package ambient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -53,6 +54,23 @@ func (c *call) exchange(ctx context.Context, req *http.Request, token Token, coo
 		c.client.noExpect.Store(true)
 	}
 	return report
+}
+
+// commitFunc is what an exchange calls before the last bytes of a request leave. To
+// read something commits to nothing.
+func (c *call) commitFunc() func(context.Context) error {
+	switch c.request.method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return nil
+	}
+	f := c.options.commit
+	if f == nil || c.send.Body != nil {
+		return f
+	}
+	return func(ctx context.Context) error { // f may hang, and without a body the exchange waits for it
+		err, left := callWithContext(ctx, c.client, func() error { return f(ctx) })
+		return cmp.Or(err, left)
+	}
 }
 
 // header makes the header of one attempt. It shares nothing, since a transport may

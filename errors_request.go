@@ -108,3 +108,24 @@ func (e *CredentialsError) Unwrap() error {
 	}
 	return safeerr.Error(e.cause)
 }
+
+// A commitError is a call whose request was cut since f of WithCommit failed.
+type commitError struct {
+	history *history
+	cause   error
+}
+
+func (e *commitError) Error() string {
+	return fmt.Sprintf("ambient: %s %s: not submitted: the function of WithCommit failed%s", e.history.method, e.history.route, e.history.errorSuffix(""))
+}
+
+func isCommitError(err error) bool {
+	_, ok := errors.AsType[*commitError](err)
+	return ok
+}
+
+// Unwrap returns the error of f, whose text is not shown.
+func (e *commitError) Unwrap() error { return safeError(e.cause) }
+
+func (e *commitError) Format(s fmt.State, verb rune) { formatText(s, verb, e.Error()) }
+func (e *commitError) MarshalText() ([]byte, error)  { return []byte(e.Error()), nil }

@@ -8,10 +8,13 @@ import (
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
+	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -320,4 +323,61 @@ func TestContextsAndTheirCauses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNetworkErrorIsANetError(t *testing.T) {
+	timeout := &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	for _, c := range []struct {
+		err     error
+		timeout bool
+	}{{timeout, true}, {fmt.Errorf("tunnel: %w", timeout), true}, {syscall.ECONNREFUSED, false}, {context.DeadlineExceeded, true}, {errors.New("down"), false}} {
+		_, err := failingClient(t, c.err).Transcriptions.Get(context.Background(), 7)
+		n, ok := errors.AsType[net.Error](fmt.Errorf("%w", err))
+		require.True(t, ok)
+		assert.Equal(t, c.timeout, n.Timeout(), "%v", err)
+		assert.IsType(t, &ambient.NetworkError{}, n)
+		assert.ErrorIs(t, err, c.err)
+	}
+}
+
+// A transport of the caller may wrap its errors in the request's URL, a file
+// system in a path.
+func TestURLsAndPathsAreTakenOutOfErrors(t *testing.T) {
+	cause := &url.Error{Op: "Get", URL: "https://host/patients/Jane?name=Doe", Err: &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}}
+	_, err := failingClient(t, cause).Transcriptions.Get(context.Background(), 7)
+	u, ok := errors.AsType[*url.Error](err)
+	require.True(t, ok)
+	assert.Equal(t, `Get "…": read tcp: i/o timeout`, u.Error())
+	assert.True(t, u.Timeout())
+	assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	assert.NotContains(t, allText(err), "Jane")
+	assert.NotContains(t, allText(err), "Doe")
+
+	_, err = failingClient(t, nil).Transcriptions.Submit(context.Background(), &ambient.TranscriptionRequest{Audio: ambient.AudioFile("/nowhere/Jane-Doe.mp3")})
+	p, ok := errors.AsType[*fs.PathError](err)
+	require.True(t, ok)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.ErrorIs(t, p, syscall.ENOENT)
+	assert.NotContains(t, p.Error(), "Jane")
+	assert.NotContains(t, allText(err), "Doe")
+}
+
+// allText is the text of every link of a chain.
+func allText(err error) string {
+	var b strings.Builder
+	harness.EachLink(err, func(err error) { fmt.Fprintln(&b, err) })
+	return b.String()
+}
+
+// Width and flags are honoured.
+func TestFormatting(t *testing.T) {
+	_, err := failingClient(t, errors.New("down")).Transcriptions.Get(context.Background(), 7)
+	text := err.Error()
+	assert.Equal(t, text, fmt.Sprintf("%v", err))
+	assert.Equal(t, text, fmt.Sprintf("%+v", err))
+	assert.Equal(t, text, fmt.Sprintf("%d", err))
+	assert.Equal(t, strconv.Quote(text), fmt.Sprintf("%q", err))
+	assert.Equal(t, strconv.Quote(text), fmt.Sprintf("%#v", err))
+	assert.Equal(t, fmt.Sprintf("%x", text), fmt.Sprintf("%x", err))
+	assert.Equal(t, fmt.Sprintf("%200s|%-200s|", text, text), fmt.Sprintf("%200v|%-200v|", err, err))
 }
