@@ -268,7 +268,8 @@ func WithTracer(start func(ctx context.Context, op Operation) (context.Context, 
 
 // WithStallTimeout cuts an attempt in which bytes of a body are due, in either
 // direction, and none moved for d. The default is 60 s, and 0 means never. The attempt
-// is a *NetworkError whose Timeout is true, and is repeated as such.
+// is a *NetworkError whose Timeout is true, and is repeated as such. Where the source of
+// the audio gave no byte for d, the call ends with an *AudioError.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d < 0 {
@@ -279,10 +280,10 @@ func WithStallTimeout(d time.Duration) Option {
 	}
 }
 
-// WithResponseTimeout bounds the time from the last byte sent to the first received.
-// The default is 5 min, and 0 means never. A read is then repeated. A submit ends with
-// a *NetworkError, and MaybeSubmitted is true. The longer of this and WithStallTimeout
-// bounds the wait for a connection.
+// WithResponseTimeout bounds the time from the last byte sent to the first received, and
+// from that to the last received. The default is 5 min, and 0 means never. A read is
+// repeated then. A submit ends with a *NetworkError, and MaybeSubmitted is true. The
+// longer of this and WithStallTimeout bounds the wait for a connection.
 func WithResponseTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d < 0 {
