@@ -24,7 +24,7 @@ type callOptions struct {
 	number   int64 // of the call in events; 0 for the next
 
 	maxAttempts  int           // 0 for that of the client
-	maxLimitWait time.Duration // likewise
+	maxLimitWait time.Duration // 0 for that of the client
 }
 
 type callOption func(*callOptions)
@@ -74,7 +74,8 @@ func WithMaxAttempts(n int) CallOption {
 }
 
 // WithMaxLimitWait makes a call wait for the rate limit for d at most, instead of for
-// RetryPolicy.MaxLimitWait. A negative d means never to wait. The client's value applies if d is zero.
+// RetryPolicy.MaxLimitWait. A negative d means never to wait. The client's value applies
+// if d is zero.
 func WithMaxLimitWait(d time.Duration) CallOption {
 	return callOption(func(o *callOptions) { o.maxLimitWait = d })
 }
