@@ -51,7 +51,7 @@ func (t *trial) submitFault(percent int) ambienttest.Fault {
 	case percent < 6:
 		return ambienttest.Fault{Reset: ambienttest.ResetMidBody}
 	}
-	return ambienttest.Fault{Delay: t.between(0, 150*time.Millisecond)}
+	return ambienttest.Fault{Delay: t.between(0, 300*time.Millisecond)}
 }
 
 func (t *trial) readFault(percent int) ambienttest.Fault {

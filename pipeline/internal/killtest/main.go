@@ -94,7 +94,8 @@ func (t *trial) disturb(ctx context.Context) error {
 		if err := t.add(ctx, 5); err != nil {
 			return err
 		}
-		time.Sleep(t.between(100*time.Millisecond, 900*time.Millisecond))
+		// A visit takes some seconds. A process that never lives so long submits nothing that could be submitted twice.
+		time.Sleep(t.between(100*time.Millisecond, 5*time.Second/time.Duration(t.plan.workers)))
 		if err := step(ctx); err != nil {
 			return err
 		}
