@@ -4,12 +4,15 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULES     = $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod')))
-TESTED      = $(filter-out . benchmarks,$(MODULES))
+TESTED      = $(filter-out . benchmarks examples/clinic,$(MODULES)) examples/clinic
 COVERED     = $(shell go list . ./internal/... | grep -v /conformance | paste -sd, -)
 COUNT       = 1
 # These crash the race detector itself at times. "make test" runs them.
 NORACE      = "^(TestRandomWalk|TestFewFunctionsHang)$$"
 FUZZTIME    = 10000x
+KILLS       = 30
+FREEZES     = 2
+CRASHES     = 2
 
 .PHONY: help test race cover lint deps fuzz bench quick kills quickstart modules builds check nightly
 
@@ -50,9 +53,9 @@ fuzz: ## each fuzz test, for FUZZTIME
 bench: ## the benchmarks beside the rivals; writes benchmarks/RESULTS.md
 	go run -C benchmarks .
 
-kills: ## 30 kills of the pipeline on each database, and one run that must fail
-	go run -C pipeline ./internal/killtest -db sqlite -kills 30
-	go run -C pipeline ./internal/killtest -db postgres -kills 30 -freezes 2 -crashes 2
+kills: ## kills of the pipeline's processes on each database, and a run that must fail
+	go run -C pipeline ./internal/killtest -db sqlite -kills $(KILLS)
+	go run -C pipeline ./internal/killtest -db postgres -kills $(KILLS) -freezes $(FREEZES) -crashes $(CRASHES)
 	! go run -C pipeline ./internal/killtest -db sqlite -kills 30 -control
 	go run -C pipeline ./example | grep -q '10 visits are done'
 
@@ -76,9 +79,11 @@ check: ## everything that must hold before a change lands
 	$(MAKE) test lint deps
 	$(MAKE) cover
 	$(MAKE) quickstart fuzz quick
-	$(MAKE) modules TESTED='apicheck ambientotel examples/telemetry internal/conformance/transports cmd/ambient'
+	$(MAKE) kills
+	$(MAKE) modules
 
-nightly: ## what takes longer: every module, kills of the pipeline, long fuzzing
-	$(MAKE) check modules kills builds
+nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
+	$(MAKE) check builds
+	$(MAKE) kills KILLS=200 FREEZES=12 CRASHES=7
 	$(MAKE) cover COUNT=10
 	$(MAKE) fuzz FUZZTIME=10m
