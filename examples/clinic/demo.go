@@ -24,11 +24,11 @@ type api struct {
 }
 
 // connect makes a client of the service that AMBIENT_USERNAME, AMBIENT_PASSWORD and AMBIENT_BASE_URL name, or of a fake.
-func connect(templates string, stderr io.Writer) (*api, error) {
+func connect(templates string, stderr io.Writer, opts ...ambient.Option) (*api, error) {
 	if os.Getenv("AMBIENT_USERNAME") == "" {
-		return connectFake(stderr)
+		return connectFake(stderr, opts)
 	}
-	client, err := ambient.NewClient()
+	client, err := ambient.NewClient(opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ const testdata = "../../testdata/"
 const jobTime = 4 * time.Second
 
 // connectFake starts a fake of the service, which gives the synthetic visit's transcript and note to every recording.
-func connectFake(stderr io.Writer) (*api, error) {
+func connectFake(stderr io.Writer, opts []ambient.Option) (*api, error) {
 	text, err := os.ReadFile(testdata + "visit.txt")
 	if err != nil {
 		return nil, errors.New("the synthetic visit was not found: start this with go run -C examples/clinic")
@@ -76,7 +76,7 @@ func connectFake(stderr io.Writer) (*api, error) {
 		return nil, err
 	}
 	fake := ambienttest.NewServer(ambienttest.WithTranscript(string(text)), ambienttest.WithNote(note), ambienttest.WithJobTime(jobTime))
-	client, err := ambient.NewClient(ambient.WithBaseURL(fake.URL), ambient.WithCredentials(fake.Username, fake.Password))
+	client, err := ambient.NewClient(append(opts, ambient.WithBaseURL(fake.URL), ambient.WithCredentials(fake.Username, fake.Password))...)
 	if err != nil {
 		fake.Close()
 		return nil, err

@@ -24,9 +24,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"github.com/ambient-scribe/ambient-go/examples/clinic/notes"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/recording"
 	"github.com/ambient-scribe/ambient-go/examples/clinic/server"
@@ -73,7 +70,12 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	api, err := connect(set.templates, stderr)
+	registry := newRegistry()
+	metrics, err := instrument(registry)
+	if err != nil {
+		return err
+	}
+	api, err := connect(set.templates, stderr, metrics)
 	if err != nil {
 		return err
 	}
@@ -95,7 +97,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	defer desk.Close()
 	site, err := server.New(server.Config{
 		Store: store, Notes: desk, Sessions: filepath.Join(dir, "sessions"), Users: users, Page: web.Page, Sample: api.sample,
-		Secure: set.https, Lifetime: set.lifetime, Rate: set.rate, Logger: log, Registry: registry(),
+		Secure: set.https, Lifetime: set.lifetime, Rate: set.rate, Logger: log, Registry: registry,
 	})
 	if err != nil {
 		return err
@@ -174,12 +176,6 @@ func usersFrom(list string, stderr io.Writer) (map[string]string, error) {
 		users[user] = password
 	}
 	return users, nil
-}
-
-func registry() *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return r
 }
 
 func logger(w io.Writer, verbose bool) *slog.Logger {

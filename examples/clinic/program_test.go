@@ -37,7 +37,8 @@ func TestDemo(t *testing.T) {
 		})
 		return match[1]
 	}
-	p := startBrowser(t, t.TempDir(), microphone(t)).open(said(`Open (\S+)`))
+	url := said(`Open (\S+)`)
+	p := startBrowser(t, t.TempDir(), microphone(t)).open(url)
 	p.signInAs("doctor", said(`password (\S+)`))
 	code := p.code()
 	p.do(chromedp.SetValue(chromedp.CSS("#microphone"), "synthetic"))
@@ -47,6 +48,13 @@ func TestDemo(t *testing.T) {
 	p.click("#list button")
 	p.sees("Mild sprain of the right ankle.")
 
+	resp, err := http.Get(url + "/metrics")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	metrics, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	assert.Regexp(t, `http_client_request_duration_seconds_count\{[^}]*url_template="/transcribe/\{id\}"[^}]*\} [1-9]`, string(metrics))
+	assert.NotContains(t, string(metrics), code)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait(), "%s", log)
 	left, err := filepath.Glob(filepath.Join(temp, "clinic-*"))
