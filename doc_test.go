@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -241,7 +240,7 @@ func (d *failingDialer) client(c *http.Client) *http.Client {
 	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if d.left > 0 {
 			d.left--
-			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+			return nil, &net.OpError{Op: "dial", Net: network, Err: harness.ErrRefused}
 		}
 		return dial(ctx, network, addr)
 	}

@@ -244,7 +244,7 @@ func TestCancellationsOfASource(t *testing.T) {
 
 func TestRetryableAndMaybeSubmittedThroughEveryWrapping(t *testing.T) {
 	t.Parallel()
-	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: harness.ErrReset}
 	for name, c := range map[string]struct {
 		fault                ambienttest.Fault
 		retryable, submitted bool
@@ -330,7 +330,7 @@ func TestNetworkErrorIsANetError(t *testing.T) {
 	for _, c := range []struct {
 		err     error
 		timeout bool
-	}{{timeout, true}, {fmt.Errorf("tunnel: %w", timeout), true}, {syscall.ECONNREFUSED, false}, {context.DeadlineExceeded, true}, {errors.New("down"), false}} {
+	}{{timeout, true}, {fmt.Errorf("tunnel: %w", timeout), true}, {harness.ErrRefused, false}, {context.DeadlineExceeded, true}, {errors.New("down"), false}} {
 		_, err := failingClient(t, c.err).Transcriptions.Get(context.Background(), 7)
 		n, ok := errors.AsType[net.Error](fmt.Errorf("%w", err))
 		require.True(t, ok)

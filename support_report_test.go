@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -106,7 +105,7 @@ var mishaps = []mishap{
 		return gettingWith(t, client)
 	}},
 	{"no connection", func(t *testing.T, _ *ambienttest.Server) error {
-		refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 443}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+		refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 443}, Err: os.NewSyscallError("connect", harness.ErrRefused)}
 		return gettingWith(t, undialed(t, refused))
 	}},
 	{"no such host", func(t *testing.T, _ *ambienttest.Server) error {

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -93,7 +92,7 @@ func TestResetOnTCPIsRST(t *testing.T) {
 		srv := forTest(t, start())
 		c := newCaller(t, srv)
 		srv.Fault("POST /transcribe", 1, Fault{Reset: ResetAfterRead})
-		if r := c.transcribe(); !errors.Is(r.err, syscall.ECONNRESET) {
+		if r := c.transcribe(); !errors.Is(r.err, errReset) {
 			t.Errorf("%s: %v", srv.URL, r.err)
 		}
 	}
@@ -197,7 +196,7 @@ func TestMountedHandler(t *testing.T) {
 	c := newCaller(t, srv)
 	want(t, "conn", srv.Requests()[0].Conn, 0)
 	srv.Fault("POST /transcribe", 1, Fault{Reset: ResetAfterRead})
-	if r := c.transcribe(); !errors.Is(r.err, syscall.ECONNRESET) {
+	if r := c.transcribe(); !errors.Is(r.err, errReset) {
 		t.Error(r.err)
 	}
 	srv.URL = own

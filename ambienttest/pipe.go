@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"syscall"
 )
 
 // pipeHost is the host of an in-memory server's URL. It is a loopback literal, because
@@ -52,7 +51,7 @@ func (l *pipeListener) dial(ctx context.Context, network, addr string) (net.Conn
 	case l.conns <- server:
 		return client, nil
 	case <-l.closed:
-		return nil, &net.OpError{Op: "dial", Net: network, Addr: l.Addr(), Err: syscall.ECONNREFUSED}
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: l.Addr(), Err: errRefused}
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

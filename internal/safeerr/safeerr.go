@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"syscall"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/readbody"
@@ -40,7 +39,7 @@ func Error(err error) error {
 
 // isPlain reports whether err has a fixed text and nothing else.
 func isPlain(err error) bool {
-	if _, ok := err.(syscall.Errno); ok {
+	if isErrno(err) {
 		return true
 	}
 	switch err {
@@ -154,8 +153,8 @@ func opText(e *net.OpError) string {
 	if a, ok := e.Addr.(*net.TCPAddr); ok {
 		s += " " + a.String()
 	}
-	if errno, ok := errors.AsType[syscall.Errno](e.Err); ok {
-		return s + ": " + errno.Error()
+	if text, ok := errnoText(e.Err); ok {
+		return s + ": " + text
 	}
 	return s + ": " + Text(e.Err)
 }
