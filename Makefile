@@ -14,10 +14,16 @@ KILLS       = 30
 FREEZES     = 2
 CRASHES     = 2
 
-.PHONY: help test race cover lint deps fuzz bench quick kills quickstart modules builds check nightly
+PLATFORMS   = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 \
+              freebsd/386 linux/arm plan9/amd64 js/wasm wasip1/wasm
+SYSTEMS     = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+TESTS       = . ./ambienttest ./internal/...
+
+.PHONY: help test race cover lint deps fuzz bench quick kills quickstart modules builds check nightly \
+	platforms platforms-modules bits32 fips
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## the tests of the SDK
 	go test ./...
@@ -75,15 +81,36 @@ builds: ## cmd/ambient for six systems, and the sizes of its binaries
 		printf '%-8s %-6s %5d KiB\n' $$os $$arch $$(($$(wc -c <"$$dir/ambient") / 1024)); \
 	done; done
 
+platforms: ## the root builds and vets on eleven systems and processors
+	@set -e; for p in $(PLATFORMS); do (set -x; GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go vet ./...); done
+	GOARCH=386 CGO_ENABLED=0 go vet ./...
+
+platforms-modules: ## the other modules build for linux, darwin and windows on amd64 and arm64
+	@set -e; for p in $(SYSTEMS); do for dir in $(filter-out .,$(MODULES)); do \
+		(set -x; GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go -C $$dir vet ./...); done; done
+
+# Not every kernel runs programs of 386, and qemu-i386 fails on Go's threads.
+# qemu-arm runs them, with the same 32-bit int and the same alignment of 64-bit atomics.
+# It is too slow for TestSilence, which counts milliseconds.
+bits32: ## the tests with a 32-bit int, on 386 where the kernel runs it, else on arm under qemu-arm
+	@set -e; dir=$$(mktemp -d); trap 'rm -r "$$dir"' EXIT; \
+	GOARCH=386 CGO_ENABLED=0 go test -c -o "$$dir/t" ./internal/origin; \
+	if "$$dir/t" >/dev/null 2>&1; then (set -x; GOARCH=386 CGO_ENABLED=0 go test $(TESTS)); \
+	else (set -x; GOARCH=arm CGO_ENABLED=0 go test -exec qemu-arm -timeout 30m -skip '^TestSilence$$' $(TESTS)); fi
+
+fips: ## the tests, uploads over TLS included, with Go's FIPS 140-3 module and nothing else
+	GOFIPS140=v1.0.0 GODEBUG=fips140=only go test $(TESTS)
+
 check: ## everything that must hold before a change lands
-	$(MAKE) test lint deps
+	$(MAKE) test lint deps fips
+	$(MAKE) platforms PLATFORMS='windows/amd64 darwin/arm64 plan9/amd64 js/wasm'
 	$(MAKE) cover
 	$(MAKE) quickstart fuzz quick
 	$(MAKE) kills
 	$(MAKE) modules
 
 nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
-	$(MAKE) check builds
+	$(MAKE) check builds platforms platforms-modules bits32
 	$(MAKE) kills KILLS=200 FREEZES=12 CRASHES=7
 	$(MAKE) cover COUNT=10
 	$(MAKE) fuzz FUZZTIME=10m
