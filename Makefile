@@ -56,8 +56,9 @@ fuzz: ## each fuzz test, for FUZZTIME
 		done || exit 1; \
 	done
 
-bench: ## the benchmarks beside the rivals; writes benchmarks/RESULTS.md
+bench: ## the benchmarks beside the rivals, and of the pipeline; writes benchmarks/RESULTS.md
 	go run -C benchmarks .
+	go run -C pipeline ./internal/bench
 
 kills: ## kills of the pipeline's processes on each database, and a run that must fail
 	go run -C pipeline ./internal/killtest -db sqlite -kills $(KILLS)

@@ -56,11 +56,26 @@ func measure(quick bool, rounds int) (*results, error) {
 	if r.limits, err = measureLimits(first(limitClients(), quick), rounds, quick); err != nil {
 		return nil, err
 	}
+	if err := r.measureOnce(quick, rounds); err != nil {
+		return nil, err
+	}
+	if !quick {
+		step("the command line")
+		if r.command, err = measureCommand(); err != nil {
+			return nil, err
+		}
+	}
+	r.took = time.Since(r.began)
+	return r, nil
+}
+
+// measureOnce runs the rows that vary little.
+func (r *results) measureOnce(quick bool, rounds int) error {
 	step("connections")
 	for _, p := range first(pathers(), quick) {
 		got, err := measureConnections(p)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.conns = append(r.conns, got)
 	}
@@ -72,18 +87,11 @@ func measure(quick bool, rounds int) (*results, error) {
 	for _, m := range first(minimals(), quick) {
 		size, err := measureSize(m, quick)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.sizes = append(r.sizes, size)
 	}
-	if !quick {
-		step("the command line")
-		if r.command, err = measureCommand(); err != nil {
-			return nil, err
-		}
-	}
-	r.took = time.Since(r.began)
-	return r, nil
+	return nil
 }
 
 // measureLimits runs one case after another, or all at once where their times

@@ -30,20 +30,13 @@ func main() {
 // matters: a WaitError, for instance, wraps the error of its last poll.
 func advise(err error) string {
 	var (
-		wait         *ambient.WaitError
-		partial      *ambient.TranscriptionIncompleteError
-		failed       *ambient.TranscriptionFailedError
-		scribe       *ambient.ScribeFailedError
-		limited      *ambient.RateLimitError
-		source       *ambient.CredentialsError
-		unauthorized *ambient.UnauthorizedError
-		forbidden    *ambient.ForbiddenError
-		notFound     *ambient.NotFoundError
-		conflict     *ambient.ConflictError
-		invalid      *ambient.ValidationError
-		request      *ambient.RequestError
-		audio        *ambient.AudioError
-		api          *ambient.APIError
+		wait     *ambient.WaitError
+		partial  *ambient.TranscriptionIncompleteError
+		failed   *ambient.TranscriptionFailedError
+		scribe   *ambient.ScribeFailedError
+		limited  *ambient.RateLimitError
+		source   *ambient.CredentialsError
+		notFound *ambient.NotFoundError
 	)
 	switch {
 	case errors.As(err, &wait) && errors.As(err, &notFound):
@@ -62,6 +55,23 @@ func advise(err error) string {
 		return "see to the source that " + source.Source + " set, call again"
 	case ambient.Retryable(err):
 		return "call again later"
+	}
+	return adviseOnRefusal(err)
+}
+
+// adviseOnRefusal advises on errors that come again until somebody does something.
+func adviseOnRefusal(err error) string {
+	var (
+		unauthorized *ambient.UnauthorizedError
+		forbidden    *ambient.ForbiddenError
+		notFound     *ambient.NotFoundError
+		conflict     *ambient.ConflictError
+		invalid      *ambient.ValidationError
+		request      *ambient.RequestError
+		audio        *ambient.AudioError
+		api          *ambient.APIError
+	)
+	switch {
 	case errors.As(err, &unauthorized):
 		return "renew the user name, password or token"
 	case errors.As(err, &forbidden):
