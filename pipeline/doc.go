@@ -2,7 +2,7 @@
 //
 // An application knows a visit by a key and gives its content when the pipeline asks for it ([Source]). The pipeline
 // transcribes the recording, asks for a note, and hands both over ([Config].Deliver). It keeps the state of each visit in
-// a database: SQLite in a file for a clinic, PostgreSQL for a fleet. The code is the same.
+// a database, which is SQLite in a file for a clinic or PostgreSQL for a fleet. The code is the same.
 //
 //	p, err := pipeline.Open(ctx, "sqlite:visits.db", pipeline.Config{Client: client, Source: source, Deliver: deliver})
 //	if err != nil {
@@ -16,7 +16,7 @@
 //
 // # The life of a visit
 //
-// A visit has three stages: its transcript, its note, and its delivery. Each begins as [Todo].
+// The stages of a visit are its transcript, its note, and its delivery. Each begins as [Todo].
 //
 //	              commit             answer              job done
 //	Todo ───────────────────▶ Sent ───────────▶ Waiting ───────────▶ Todo of the next stage, and Done at the end

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Drain is Run until no visit is Todo, Sent or Waiting: those that are left are done, failed, or need a person. It
+// Drain is Run until no visit is Todo, Sent or Waiting. Those that are left are done, failed, or need a person. It
 // returns the error of ctx if that ends first.
 func (p *Pipeline) Drain(ctx context.Context) error {
 	run, cancel := context.WithCancel(ctx)

@@ -34,7 +34,7 @@ func (s *session) note(ctx context.Context, id int64) (*ambient.Scribe, error) {
 	})
 }
 
-// fetchOutcome is always to try later: what was done once is not given up because it cannot be read.
+// fetchOutcome is always to try later. A job that is done is not given up because it cannot be read.
 func (s *session) fetchOutcome(err error, endpoint string) outcome {
 	o := submitOutcome(err, "")
 	if o.reason == "rate-limited" {

@@ -89,7 +89,7 @@ func (p *Pipeline) logAttrs(v *visit, id int64) []any {
 	return attrs
 }
 
-// warn logs what went wrong: the type of an error of the application, whose text may hold patient data, not the text.
+// warn logs what went wrong. Of an error of the application it logs the type, since the text may hold patient data.
 func (p *Pipeline) warn(ctx context.Context, message string, err error) {
 	p.log.WarnContext(ctx, "pipeline: "+message, "error_type", fmt.Sprintf("%T", err))
 }

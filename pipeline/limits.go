@@ -11,8 +11,8 @@ import (
 )
 
 // limits hold back requests for all processes on one database. A row says when the next request may be sent, and one
-// for each endpoint until when it is paused. Both fail open: the SDK has limits of its own, a database that is away
-// must not hold up an upload.
+// for each endpoint until when it is paused. Both fail open, since the SDK waits for limits too, and a database that
+// is away must not hold up an upload.
 type limits struct {
 	store *store
 	every time.Duration // between two requests of the fleet; 0 = no limit

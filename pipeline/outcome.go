@@ -54,7 +54,7 @@ func submitOutcome(err error, route string) outcome {
 	return outcome{reason: "not-sent", counts: true}
 }
 
-// requestOutcome tells a request that can never be right from an option of the client that fails at the moment.
+// requestOutcome gives up a request that can never be right. An option of the client that fails may work later.
 func requestOutcome(err *ambient.RequestError) outcome {
 	switch {
 	case strings.HasPrefix(err.Field, "With"):
@@ -74,7 +74,7 @@ func limitWait(err *ambient.RateLimitError) time.Duration {
 	return min(max(wait, 100*time.Millisecond), 15*time.Minute)
 }
 
-// backoff is the wait after some failures in a row: 1 s, doubled up to 5 min.
+// backoff is the wait after some failures in a row. It begins with 1 s and doubles up to 5 min.
 func backoff(failures int) time.Duration {
 	const longest = 5 * time.Minute
 	if failures > 9 {

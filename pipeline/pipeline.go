@@ -29,13 +29,13 @@ type Config struct {
 	Client *ambient.Client
 	Source Source
 
-	// Deliver takes a result, at least once: a process that dies at the wrong moment delivers it again, and Result.Key is
+	// Deliver takes a result, at least once. A process that dies at the wrong moment delivers it again, and Result.Key is
 	// the idempotency key. After an error, a panic, or ten minutes it is called again later, for ever. The text of its
-	// errors is neither stored nor logged: it should log what went wrong itself.
+	// errors is neither stored nor logged, so it should log what went wrong itself.
 	Deliver func(ctx context.Context, r *Result) error
 
 	// DeliverTx is called instead of Deliver by those whose tables are in the same database. What it writes with tx is
-	// committed together with the end of the visit: exactly once. It has a minute, and on SQLite nothing else goes on meanwhile.
+	// committed exactly once, together with the end of the visit. It has a minute, and on SQLite nothing else goes on then.
 	DeliverTx func(ctx context.Context, tx *sql.Tx, r *Result) error
 
 	Parallel  int           // uploads at a time in this process, and notes, and deliveries; default 4
@@ -135,7 +135,7 @@ func (p *Pipeline) Close() error { return p.close() }
 
 // Add adds visits by their keys and returns how many were new. A known key is left as it is. A key has 1 to 512 bytes
 // of UTF-8 without control characters, and unless Config.PathKeys is set does not look like a path. One bad key refuses
-// all of them. Keys are stored: they should mean nothing to who reads them.
+// all of them. Keys are stored, so they should mean nothing to a reader of the database.
 func (p *Pipeline) Add(ctx context.Context, keys ...string) (added int, err error) {
 	if err := checkKeys(keys, p.config.PathKeys); err != nil {
 		return 0, err
@@ -154,7 +154,7 @@ func (p *Pipeline) Add(ctx context.Context, keys ...string) (added int, err erro
 	return added, nil
 }
 
-// AddTx is Add in a transaction of the same database, for those whose tables are there too: the visits are added if tx
+// AddTx is Add in a transaction of the same database, for those whose tables are there too. The visits are added if tx
 // is committed.
 func (p *Pipeline) AddTx(ctx context.Context, tx *sql.Tx, keys ...string) (added int, err error) {
 	if err := checkKeys(keys, p.config.PathKeys); err != nil {
@@ -192,7 +192,7 @@ func (p *Pipeline) Visits(ctx context.Context, states ...State) iter.Seq2[Status
 }
 
 // Resolve carries out a person's decision on a visit whose State is Unknown. Adopt and Resubmit go on from the stage
-// that is unknown; after Resubmit, Result.PossibleDuplicate is true. Of a visit that is not unknown it is an error, and
+// that is unknown. After Resubmit, Result.PossibleDuplicate is true. Of a visit that is not unknown it is an error, and
 // so is an id that another visit has already.
 func (p *Pipeline) Resolve(ctx context.Context, key string, d Decision) error {
 	if d.Adopt < 0 || number(d.Adopt > 0)+number(d.Resubmit)+number(d.Drop) != 1 {

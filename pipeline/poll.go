@@ -17,7 +17,7 @@ const (
 	pollers = 16               // requests in flight
 )
 
-// nextPoll is the wait of a job of some age: an eighth of it, within bounds.
+// nextPoll is the wait of a job of some age. It is an eighth of the age, within bounds.
 func nextPoll(age time.Duration) time.Duration { return min(max(age/8, minPoll), maxPoll) }
 
 // A poller waits for the jobs of all visits that this process holds. It has them in memory, so that a poll costs the
@@ -178,7 +178,7 @@ func endpointOf(v *visit) string {
 	return getTranscript
 }
 
-// job asks for the job of a visit: whether it has ended, and how.
+// job asks whether the job of a visit has ended, and how.
 func (s *session) job(ctx context.Context, v *visit) (done bool, jobErr, err error) {
 	if v.stage == stageNote {
 		note, err := s.note(ctx, v.noteID)

@@ -59,7 +59,8 @@ func preparePostgres(ctx context.Context, db *sql.DB, tx *sql.Tx) error {
 	return err
 }
 
-// upgradePostgres runs beside the transaction that holds the lock: River's migrations use what earlier ones have committed.
+// upgradePostgres runs beside the transaction that holds the lock, since River's migrations use what earlier ones have
+// committed.
 func upgradePostgres(ctx context.Context, _ *sql.Tx, m *rivermigrate.Migrator[*sql.Tx]) error {
 	_, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil)
 	return err

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A process is this process as the others see it: a row that says until when it is alive, written again and again while
-// anybody works. What it holds is known here too, so that what it holds in the database alone can be given back.
+// A process is this process as the others see it. Its row says until when it is alive, and is written again and again
+// while there is work. What it holds is known here too, so that what it holds in the database alone can be given back.
 type process struct {
 	p  *Pipeline
 	id string
@@ -30,7 +30,7 @@ func newProcess(p *Pipeline) *process {
 	return &process{p: p, id: rand.Text(), working: map[string]bool{}}
 }
 
-// join registers the process, if nobody has, and keeps it alive until leave.
+// join registers the process, unless another call has, and keeps it alive until leave.
 func (pr *process) join(ctx context.Context) error {
 	pr.joining.Lock()
 	defer pr.joining.Unlock()
@@ -58,7 +58,7 @@ func (pr *process) join(ctx context.Context) error {
 	return nil
 }
 
-// register writes the process's row. Who holds the lock of a file is alone on it: all others are dead.
+// register writes the process's row. Who holds the lock of a file is alone on it, so that all others are dead.
 func (pr *process) register(ctx context.Context) error {
 	if pr.p.store.lock != nil {
 		if _, err := pr.p.store.change(ctx, `DELETE FROM ambient_process`); err != nil {
@@ -147,7 +147,7 @@ type holding struct {
 	attempt int64
 }
 
-// reconcile gives back what the process holds in the database and does not work on: the answer to a claim may have been
+// reconcile gives back what the process holds in the database and does not work on. The answer to a claim may have been
 // lost.
 func (pr *process) reconcile(ctx context.Context) error {
 	pr.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// River brings a visit that is due to a worker that is free, in whichever process. Its jobs say nothing but the key, and
-// losing or repeating one does no harm: the truth is in ambient_visit.
+// River brings a visit that is due to a worker that is free, in whichever process. Its jobs say nothing but the key. To
+// lose or repeat one does no harm, since the truth is in ambient_visit.
 
 type jobArgs struct {
 	Key string `json:"key"`
@@ -22,14 +22,14 @@ type worker struct {
 	s *session
 }
 
-// Work never fails: River would store the error.
+// Work never fails, since River would store the error.
 func (w *worker) Work(_ context.Context, job *river.Job[jobArgs]) error {
 	w.s.bring(job.Args.Key)
 	return nil
 }
 
-// longest is for how long River lets a job run. An upload of any length fits; River's rescuer finds the jobs that a
-// process left behind only after it, and ends them: their visits have long gone on.
+// longest is for how long River lets a job run. An upload of any length fits. River's rescuer finds the jobs that a
+// process left behind after that time, and ends them. Their visits have long gone on.
 const longest = 24 * time.Hour
 
 func queueOf(stage string) string { return "ambient_" + stage }

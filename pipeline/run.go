@@ -11,7 +11,7 @@ import (
 )
 
 // Run works on visits until ctx ends. Then it starts nothing new, cuts uploads that are not past their commit, and
-// waits for the answers to those that are, and for deliveries, but not longer than grace: what has no answer by then is
+// waits for the answers to those that are, and for deliveries, but not longer than grace. What has no answer by then is
 // left Unknown. It returns nil, and may be called again. A database that is away is waited for. It is ErrInUse where
 // another process runs on a SQLite file, and an error where this Pipeline runs already or lacks a Client, Source or Deliver.
 func (p *Pipeline) Run(ctx context.Context, grace time.Duration) error {
@@ -108,14 +108,14 @@ func endsWithin(ended <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// forgetPolls drops what is polled: it is free for others once this process counts as dead, or has left.
+// forgetPolls drops what is polled, which is free for others once this process counts as dead, or has left.
 func (s *session) forgetPolls() {
 	for _, v := range s.polls.clear() {
 		s.p.process.drop(v.key)
 	}
 }
 
-// river runs River, and feeds it, until the session stops and River's workers have returned: they end when their
+// river runs River, and feeds it, until the session stops and River's workers have returned. They end when their
 // submits do, which the session bounds.
 func (s *session) river() {
 	client, err := s.startRiver()

@@ -103,7 +103,7 @@ func checkSQLite(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// lockFile takes the one place to run on a database: a transaction on a file beside it, which ends with the process.
+// lockFile takes the one place to run on a database. That is a transaction on a file beside it, which ends with the process.
 func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
 	if err := makePrivate(path); err != nil {
 		return nil, err

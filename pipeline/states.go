@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// This file is the life of a visit. Each statement is one arrow, a compare-and-set: it changes nothing unless the visit
-// still is as its holder believes. The stages "transcript" and "note" go through all of it, "deliver" goes from todo to done.
+// This file is the life of a visit. Each statement is one arrow, a compare-and-set, and changes nothing unless the
+// visit still is as its holder believes. The stages "transcript" and "note" go through all of it, "deliver" goes from todo to done.
 //
 //	          claim          commit          accept            finish
 //	  todo ──────────▶ held ────────▶ sent ────────▶ waiting ────────▶ todo of the next stage, in the end done
@@ -20,7 +20,7 @@ import (
 //	   └──────── unknown ◀─────────────┘
 //
 // A holder proves that it is one by its process (owner) and by the number of its claim (attempt). The lease is the
-// process's: its row says until when it counts as alive.
+// process's, whose row says until when it counts as alive.
 
 // A visit is a row as its holder knows it.
 type visit struct {
@@ -76,8 +76,8 @@ func (s *store) commit(ctx context.Context, v *visit, owner string) (bool, error
 		v.key, v.stage, v.attempt, owner)
 }
 
-// The outcome of a submit counts for as long as nobody has claimed the visit after it: also where the process that
-// brings it was taken for dead meanwhile.
+// The outcome of a submit counts until the visit is claimed again, also where the process that brings it was taken for
+// dead before that.
 const outcomeOf = ` WHERE key = $1 AND stage = $2 AND attempt = $3 AND state IN ('todo', 'sent', 'unknown')`
 
 // accept notes the service's id. owner is the process that polls from now on, empty for whoever comes first.
@@ -104,7 +104,7 @@ func (s *store) doubt(ctx context.Context, v *visit, reason string) (bool, error
 		v.key, v.stage, v.attempt, reason)
 }
 
-// resubmit gives back what may have been submitted: Config.Resubmit.
+// resubmit gives back what may have been submitted, where Config.Resubmit is set.
 func (s *store) resubmit(ctx context.Context, v *visit, wait time.Duration, reason string) (bool, error) {
 	return s.change(ctx, `
 		UPDATE ambient_visit SET state = 'todo', owner = NULL, job = 0, not_before = {now} + $4, failures = failures + 1, reason = $5, duplicate = 1`+outcomeOf,
@@ -150,7 +150,7 @@ func (s *store) done(ctx context.Context, db execer, v *visit) (bool, error) {
 		v.key, v.attempt)
 }
 
-// adopt takes waiting visits that nobody polls.
+// adopt takes waiting visits that no process polls.
 func (s *store) adopt(ctx context.Context, owner string) ([]*visit, error) {
 	return rows(ctx, s.db, scanVisit, s.sql(`
 		UPDATE ambient_visit SET owner = $1 WHERE state = 'waiting' AND owner IS NULL AND key IN (
@@ -158,7 +158,7 @@ func (s *store) adopt(ctx context.Context, owner string) ([]*visit, error) {
 		RETURNING `+visitColumns), owner)
 }
 
-// adoptOne takes one waiting visit that nobody polls, or returns nil.
+// adoptOne takes one waiting visit that no process polls, or returns nil.
 func (s *store) adoptOne(ctx context.Context, key, owner string) (*visit, error) {
 	found, err := rows(ctx, s.db, scanVisit, s.sql(`
 		UPDATE ambient_visit SET owner = $2 WHERE key = $1 AND state = 'waiting' AND owner IS NULL RETURNING `+visitColumns), key, owner)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Step takes a visit one step on: it submits it, polls it once, or delivers it, and returns after how long to call again,
-// 0 if the visit is Done, Failed or Unknown. It is for those who have a scheduler, and does what Run does: what is past
-// its commit waits for its answer though ctx ends. Visits that others work on are left alone.
+// Step submits a visit, polls it once, or delivers it, and returns after how long to call again, 0 if the visit is Done,
+// Failed or Unknown. It is for those who have a scheduler. As in Run, what is past its commit waits for its answer though
+// ctx ends. Visits that others work on are left alone.
 func (p *Pipeline) Step(ctx context.Context, key string) (again time.Duration, err error) {
 	if err := p.config.mayRun(); err != nil {
 		return 0, err

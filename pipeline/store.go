@@ -52,7 +52,7 @@ func openStore(ctx context.Context, databaseURL string) (*store, error) {
 	return s, nil
 }
 
-// begin begins a transaction that PostgreSQL rolls back if the process is silent in it for as long as idle: one that
+// begin begins a transaction that PostgreSQL rolls back if the process is silent in it for as long as idle. One that
 // froze must not hold rows that others wait for.
 func (s *store) begin(ctx context.Context, idle time.Duration) (*sql.Tx, error) {
 	tx, err := s.db.BeginTx(ctx, nil)
@@ -86,7 +86,7 @@ func changeIn(ctx context.Context, db execer, statement string, args ...any) (bo
 	return n > 0, err
 }
 
-// rows reads all rows of a query: the one connection of SQLite is free when it returns.
+// rows reads all rows of a query, so that the one connection of SQLite is free when it returns.
 func rows[T any](ctx context.Context, db interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {

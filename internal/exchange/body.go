@@ -133,7 +133,7 @@ func (b *countedBody) Close() error {
 	return b.source.Close()
 }
 
-// moment is how long a transport may take to hand over a response; net/http needs 50 ms.
+// moment is how long a transport may take to hand over a response. net/http needs 50 ms.
 const moment = 250 * time.Millisecond
 
 // awaitReturn waits a moment for the round trip to return. mu is free meanwhile.

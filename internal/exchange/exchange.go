@@ -1,5 +1,5 @@
-// Package exchange sends one request and reports what became of it: how much of it
-// left, whether it was answered, and with what.
+// Package exchange sends one request and reports how much of it left, whether it was
+// answered, and with what.
 package exchange
 
 import (
@@ -79,7 +79,7 @@ type Report struct {
 	Err        error  // what the exchange failed with; nil for a response read in full, or to the limit if not 2xx
 }
 
-// Send makes the exchange with a copy of req that has the header and body; body may be
+// Send makes the exchange with a copy of req that has the header and body, which may be
 // nil. The transport may change the header. A panic in the round trip is one of Send.
 func Send(ctx context.Context, rt http.RoundTripper, req *http.Request, header http.Header, body Body, o Options) Report {
 	if body == nil && o.Commit != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/watchdog"
 )
 
-// An exchange holds the proof of what was sent. It trusts no transport: it counts the
+// An exchange holds the proof of what was sent. It trusts no transport. It counts the
 // connections that were had, the requests that were written and the bodies that were
-// read to their end, and once it is over no body gives another byte.
+// read to their end. Once it is over no body gives another byte.
 type exchange struct {
 	Options
 	caller   context.Context // of Send
@@ -115,7 +115,7 @@ func (x *exchange) onHeaderField(string, []string) {
 	}
 }
 
-// onWroteRequest waits where a connection broke: the server may have answered before it
+// onWroteRequest waits where a connection broke. The server may have answered before it
 // closed the connection, and net/http drops that answer if it hears of the loss first.
 func (x *exchange) onWroteRequest(info httptrace.WroteRequestInfo) {
 	x.mu.Lock()
@@ -166,8 +166,8 @@ func (x *exchange) watch() {
 	}
 }
 
-// sentWhole reports whether the whole request may have been sent: a body was read to
-// its end on a connection, or before one by a transport that then sends its copy. A
+// sentWhole reports whether the whole request may have been sent. It may if a body was
+// read to its end on a connection, or before one by a transport that then sends its copy. A
 // request without a body is whole as soon as there is a connection, which net/http may
 // refuse to ask for.
 func (x *exchange) sentWhole() bool {

@@ -87,7 +87,7 @@ func open(ctx context.Context, databaseURL string) (*pipeline.Pipeline, error) {
 	})
 }
 
-// visit is the application's own knowledge of a visit: where its recording is, and whose it is.
+// visit is what the application knows of a visit, which is where its recording is, and whose it is.
 func visit(context.Context, string) (*pipeline.Visit, error) {
 	return &pipeline.Visit{
 		Audio:         ambient.AudioFile("../testdata/visit.mp3"),

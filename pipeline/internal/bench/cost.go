@@ -63,7 +63,7 @@ func collect(ctx context.Context, db *sql.DB, into map[string]int64, query strin
 	return found.Err()
 }
 
-// countBySQLite counts row writes, of which SQLite keeps no statistics.
+// countBySQLite counts row writes, since SQLite has no statistics.
 func countBySQLite(ctx context.Context, db *sql.DB) error {
 	tables := map[string]int64{}
 	if err := collect(ctx, db, tables, `SELECT name, 0 FROM sqlite_master WHERE type = 'table' AND (name LIKE 'river%' OR name LIKE 'ambient%')`); err != nil {

@@ -15,7 +15,7 @@ import (
 
 const perSecond = 50 // that the server of the shared limit allows
 
-// A limitRun is four processes that share a limit, on a server that tells them nothing.
+// A limitRun is four processes that share a limit, on a server that sends no headers.
 type limitRun struct {
 	name      string
 	perSecond float64 // answered
@@ -42,7 +42,7 @@ func measureLimit(ctx context.Context, calls int) (runs []limitRun, err error) {
 	return runs, nil
 }
 
-// busy is the time between the 5th and the 95th of 100 requests: the fleet begins and ends with too few to send.
+// busy is the time between the 5th and the 95th of 100 requests, since the fleet begins and ends with too few to send.
 func (m *measurement) busy() time.Duration {
 	all := m.api.Requests()
 	from, to := len(all)*5/100, len(all)*95/100

@@ -25,7 +25,7 @@ import (
 	"github.com/ambient-scribe/ambient-go/pipeline/internal/postgrestest"
 )
 
-// A trial is one run of the harness: the database, the fake API, the inbox of deliveries, and the workers.
+// A trial is one run of the harness. It has the database, the fake API, the inbox of deliveries, and the workers.
 type trial struct {
 	plan     plan
 	random   *rand.Rand

@@ -17,7 +17,7 @@ import (
 	"github.com/ambient-scribe/ambient-go/pipeline"
 )
 
-// settle waits until nothing goes on. What dead processes have left must go on within two leases; what fails by the
+// settle waits until nothing goes on. What dead processes have left must go on within two leases. What fails by the
 // API's faults, and is tried again, may take longer.
 func (t *trial) settle(ctx context.Context, last time.Time) error {
 	time.Sleep(time.Until(last.Add(2 * t.plan.lease)))
@@ -77,7 +77,7 @@ func (t *trial) unfinished(ctx context.Context) (all []pipeline.Status, err erro
 	return all, err
 }
 
-// jobs are those that the fake API has made, by visit: a request tells its visit by its patient.
+// jobs are those that the fake API has made, by visit. The patient of a request is its visit.
 func (t *trial) jobs(route string) map[string]int {
 	made := map[string]int{}
 	for n, r := range t.api.RequestsTo(route) {

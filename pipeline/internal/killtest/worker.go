@@ -19,10 +19,10 @@ import (
 	"github.com/ambient-scribe/ambient-go/pipeline"
 )
 
-// canary stands in everything that may not be at rest: patients, recordings, transcripts.
+// canary stands in all patients, recordings and transcripts, which may not be at rest.
 const canary = "CanaryOfKilltest"
 
-// work runs the pipeline until it is killed, or told to end.
+// work runs the pipeline until it is killed, or gets SIGTERM.
 func work(args []string) {
 	database, api, inbox := args[0], args[1], args[2]
 	lease, err := time.ParseDuration(args[3])

@@ -1,4 +1,4 @@
-// Package postgrestest starts a PostgreSQL of its own on loopback, from what the system has installed.
+// Package postgrestest starts a PostgreSQL for a test on loopback, from what the system has installed.
 package postgrestest
 
 import (
@@ -32,7 +32,7 @@ type Server struct {
 }
 
 // Start makes a cluster in a new directory below dir and starts it, with settings given as name=value. PostgreSQL does
-// not run as root: root runs it as the system's user postgres.
+// not run as root, so root runs it as the system's user postgres.
 func Start(dir string, settings ...string) (*Server, error) {
 	bin, err := binaries()
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Server) StopAndWait() (*os.ProcessState, error) {
 	return s.cmd.ProcessState, err
 }
 
-// Crash stops the cluster at once, as a crash of the server would: PostgreSQL's "immediate" stop.
+// Crash stops the cluster at once, as a crash of the server would. PostgreSQL calls that an immediate stop.
 func (s *Server) Crash() error { return s.end(syscall.SIGQUIT) }
 
 func (s *Server) end(signal syscall.Signal) error {
