@@ -3,6 +3,8 @@
 # are absent. .ci/run installs them and then runs "make check".
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 MODULES     = $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod')))
 TESTED      = $(filter-out . benchmarks examples/clinic,$(MODULES)) examples/clinic
 COVERED     = $(shell go list . ./internal/... | grep -v /conformance | paste -sd, -)
@@ -19,8 +21,8 @@ PLATFORMS   = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wi
 SYSTEMS     = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 TESTS       = . ./ambienttest ./internal/...
 
-.PHONY: help test race cover lint deps fuzz bench quick kills quickstart modules builds check nightly \
-	platforms platforms-modules bits32 fips
+.PHONY: help test race cover deps fuzz bench quick kills quickstart modules builds check nightly \
+	platforms platforms-modules bits32 fips vet staticcheck actionlint vulncheck
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,9 +41,19 @@ modules: ## the tests of the other modules, with the race detector, in any order
 cover: race ## the race tests, and at least 95 % of the statements in them
 	@go tool cover -func=coverage.out | awk 'END { sub("%", "", $$NF); print $$NF " % of statements"; exit $$NF + 0 < 95 }'
 
-lint: ## gofmt, vet and staticcheck in every module
+vet: ## gofmt and vet in every module
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { printf 'not gofmt-ed:\n%s\n' "$$files"; exit 1; }
-	@set -e; for dir in $(MODULES); do (set -x; go -C $$dir vet ./...; go -C $$dir run $(STATICCHECK) ./...); done
+	@set -e; for dir in $(MODULES); do (set -x; go -C $$dir vet ./...); done
+
+staticcheck: ## staticcheck in every module
+	@set -e; for dir in $(MODULES); do (set -x; go -C $$dir run $(STATICCHECK) ./...); done
+
+# Without -shellcheck and -pyflakes the result would depend on what is installed.
+actionlint: ## the workflows of GitHub Actions
+	go run $(ACTIONLINT) -shellcheck= -pyflakes=
+
+vulncheck: ## known vulnerabilities in what every module calls; asks vuln.go.dev
+	@set -e; for dir in $(MODULES); do (set -x; go -C $$dir run $(GOVULNCHECK) ./...); done
 
 deps: ## the three dependencies, and no more than they need
 	go mod tidy -diff
@@ -103,7 +115,7 @@ fips: ## the tests, uploads over TLS included, with Go's FIPS 140-3 module and n
 	GOFIPS140=v1.0.0 GODEBUG=fips140=only go test $(TESTS)
 
 check: ## everything that must hold before a change lands
-	$(MAKE) test lint deps fips
+	$(MAKE) test vet staticcheck actionlint deps fips
 	$(MAKE) platforms PLATFORMS='windows/amd64 darwin/arm64 plan9/amd64 js/wasm'
 	$(MAKE) cover
 	$(MAKE) quickstart fuzz quick
