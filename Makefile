@@ -22,7 +22,7 @@ SYSTEMS     = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wi
 TESTS       = . ./ambienttest ./internal/...
 
 .PHONY: help test race cover deps fuzz bench quick kills quickstart modules builds check nightly \
-	platforms platforms-modules bits32 fips vet staticcheck actionlint vulncheck
+	platforms platforms-modules bits32 fips vet staticcheck actionlint vulncheck api api-update
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,8 +114,14 @@ bits32: ## the tests with a 32-bit int, on 386 where the kernel runs it, else on
 fips: ## the tests, uploads over TLS included, with Go's FIPS 140-3 module and nothing else
 	GOFIPS140=v1.0.0 GODEBUG=fips140=only go test $(TESTS)
 
+api: ## refuses what is missing from the exported API, or changed, and names it
+	go run -C apicheck ./api -root ..
+
+api-update: ## writes the golden texts of the exported API
+	go run -C apicheck ./api -root .. -update
+
 check: ## everything that must hold before a change lands
-	$(MAKE) test vet staticcheck actionlint deps fips
+	$(MAKE) test vet staticcheck actionlint deps api fips
 	$(MAKE) platforms PLATFORMS='windows/amd64 darwin/arm64 plan9/amd64 js/wasm'
 	$(MAKE) cover
 	$(MAKE) quickstart fuzz quick
