@@ -22,7 +22,7 @@ SYSTEMS     = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wi
 TESTS       = . ./ambienttest ./internal/...
 
 .PHONY: help test race cover deps fuzz bench quick kills quickstart modules builds check nightly \
-	platforms platforms-modules bits32 fips vet staticcheck actionlint vulncheck api api-update
+	platforms platforms-modules bits32 fips vet staticcheck actionlint vulncheck api api-update release release-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,6 +120,12 @@ api: ## refuses what is missing from the exported API, or changed, and names it
 api-update: ## writes the golden texts of the exported API
 	go run -C apicheck ./api -root .. -update
 
+release: ## makes and tags the commit of VERSION=v0.1.0 for each published module; pushes nothing
+	.ci/release $(VERSION)
+
+release-check: ## the same in a scratch clone, then installs and builds what it tagged
+	.ci/release-check
+
 check: ## everything that must hold before a change lands
 	$(MAKE) test vet staticcheck actionlint deps api fips
 	$(MAKE) platforms PLATFORMS='windows/amd64 darwin/arm64 plan9/amd64 js/wasm'
@@ -129,7 +135,7 @@ check: ## everything that must hold before a change lands
 	$(MAKE) modules
 
 nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
-	$(MAKE) check builds platforms platforms-modules bits32
+	$(MAKE) check builds platforms platforms-modules bits32 release-check
 	$(MAKE) kills KILLS=200 FREEZES=12 CRASHES=7
 	$(MAKE) cover COUNT=10
 	$(MAKE) fuzz FUZZTIME=10m
