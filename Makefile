@@ -131,8 +131,7 @@ check: ## everything that must hold before a change lands
 	$(MAKE) platforms PLATFORMS='windows/amd64 darwin/arm64 plan9/amd64 js/wasm'
 	$(MAKE) cover
 	$(MAKE) quickstart fuzz quick
-	$(MAKE) kills
-	$(MAKE) modules
+	$(MAKE) -j2 -O kills modules # the kills mostly wait
 
 nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
 	$(MAKE) check builds platforms platforms-modules bits32 release-check

@@ -32,14 +32,18 @@ async function call(method, path, { json, body, headers = {} } = {}) {
   }
   let response;
   let text;
+  const late = new AbortController(); // AbortSignal.timeout would live on after the answer
+  const timer = setTimeout(() => late.abort(), timeout);
   try {
     response = await fetch(path, {
       method, body, headers: { ...headers, 'X-CSRF-Token': csrf },
-      cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(timeout),
+      cache: 'no-store', redirect: 'error', signal: late.signal,
     });
     text = await response.text();
   } catch {
     throw new Unreachable('the server cannot be reached');
+  } finally {
+    clearTimeout(timer);
   }
   const answer = parse(text);
   if (!response.ok) throw new Refused(response.status, answer);
