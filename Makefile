@@ -104,7 +104,7 @@ platforms-modules: ## the other modules build for linux, darwin and windows on a
 
 # Not every kernel runs programs of 386, and qemu-i386 fails on Go's threads.
 # qemu-arm runs them, with the same 32-bit int and the same alignment of 64-bit atomics.
-# It is too slow for TestSilence, which counts milliseconds.
+# TestSilence runs itself as another process, which only a kernel can.
 bits32: ## the tests with a 32-bit int, on 386 where the kernel runs it, else on arm under qemu-arm
 	@set -e; dir=$$(mktemp -d); trap 'rm -r "$$dir"' EXIT; \
 	GOARCH=386 CGO_ENABLED=0 go test -c -o "$$dir/t" ./internal/origin; \
@@ -136,5 +136,6 @@ check: ## everything that must hold before a change lands
 nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
 	$(MAKE) check builds platforms platforms-modules bits32 release-check
 	$(MAKE) kills KILLS=200 FREEZES=12 CRASHES=7
+	go -C internal/conformance/transports test -race -tags nightly ./...
 	$(MAKE) cover COUNT=10
 	$(MAKE) fuzz FUZZTIME=10m
