@@ -3,6 +3,7 @@
 # are absent. .ci/run installs them and then runs "make check".
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 MODULES     = $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod')))
@@ -22,7 +23,7 @@ SYSTEMS     = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wi
 TESTS       = . ./ambienttest ./internal/...
 
 .PHONY: help test race cover deps fuzz bench quick kills quickstart modules builds check nightly \
-	platforms platforms-modules bits32 fips vet staticcheck actionlint vulncheck api api-update release release-check
+	platforms platforms-modules bits32 fips vet staticcheck golangci lint actionlint vulncheck api api-update release release-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,11 @@ vet: ## gofmt and vet in every module
 
 staticcheck: ## staticcheck in every module
 	@set -e; for dir in $(MODULES); do (set -x; go -C $$dir run $(STATICCHECK) ./...); done
+
+golangci: ## golangci-lint in every module; the first run builds it for minutes
+	@set -e; for dir in $(MODULES); do (set -x; go -C $$dir run $(GOLANGCI) run -c $(CURDIR)/.golangci.yml ./...); done
+
+lint: vet staticcheck golangci ## vet, staticcheck and golangci-lint
 
 # Without -shellcheck and -pyflakes the result would depend on what is installed.
 actionlint: ## the workflows of GitHub Actions
@@ -134,7 +140,7 @@ check: ## everything that must hold before a change lands
 	$(MAKE) -j2 -O kills modules # the kills mostly wait
 
 nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
-	$(MAKE) check builds platforms platforms-modules bits32 release-check
+	$(MAKE) check golangci builds platforms platforms-modules bits32 release-check
 	$(MAKE) kills KILLS=200 FREEZES=12 CRASHES=7
 	go -C internal/conformance/transports test -race -tags nightly ./...
 	$(MAKE) cover COUNT=10

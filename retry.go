@@ -96,7 +96,7 @@ func (c *call) repeat() error {
 		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return l.next.wait },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
-	_, err := l.client.Do(&retryablehttp.Request{Request: c.request.httpRequest(c.ctx)})
+	_, err := l.client.Do(&retryablehttp.Request{Request: c.request.httpRequest(c.ctx)}) //nolint:bodyclose // RoundTrip answers without a body
 	switch {
 	case l.tries == 0: // net/http refused the request itself
 		return &NetworkError{Method: c.request.method, Route: c.request.route, history: c.history.snapshot(ending{}), cause: safeError(err)}

@@ -62,7 +62,7 @@ func (c *doctor) run(ctx context.Context, _ []string) error {
 	c.add("version", stateOK, "%s", versionText())
 	c.checkFIPS()
 	if c.checkAddress(address) {
-		c.checkProxy(address)
+		c.checkProxy(ctx, address)
 		c.checkNames(ctx, address)
 		if c.checkConnection(ctx, address) {
 			c.checkAccount(ctx)

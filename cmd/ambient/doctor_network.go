@@ -39,8 +39,8 @@ func (c *doctor) checkAddress(address string) bool {
 	return true
 }
 
-func (c *doctor) checkProxy(address string) {
-	request, err := http.NewRequest(http.MethodGet, address, nil)
+func (c *doctor) checkProxy(ctx context.Context, address string) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return
 	}

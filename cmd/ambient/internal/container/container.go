@@ -77,7 +77,7 @@ func (c *Reader) begin() {
 	case binary.BigEndian.Uint32(h) == 1 && len(h) < longHeader: // the size follows
 		c.mp4 = true
 	case len(h) == longHeader:
-		c.part(int64(binary.BigEndian.Uint64(h[8:]))-longHeader, 1<<62)
+		c.part(int64(binary.BigEndian.Uint64(h[8:]))-longHeader, 1<<62) //nolint:gosec // part takes a negative size for loose
 	default:
 		c.mp4 = true
 		c.part(int64(binary.BigEndian.Uint32(h))-headerSize, 1<<62)
