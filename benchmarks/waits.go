@@ -26,9 +26,9 @@ var waitLengths = []time.Duration{5 * time.Second, 30 * time.Second, time.Minute
 // A client waits for waitJobs jobs of each length. It waits for fewer if it has made
 // enough polls, since some clients make a hundred thousand for one job.
 const (
-	waitJobs    = 400
+	waitJobs    = 2000
 	minWaitJobs = 4
-	enoughPolls = 20_000
+	enoughPolls = 40_000
 )
 
 // A waiter waits for a job with a client's own function.
