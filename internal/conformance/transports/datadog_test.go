@@ -18,4 +18,6 @@ func TestDatadog(t *testing.T) {
 	holds(t, transport{name: "dd-trace-go", wrap: datadog})
 }
 
-func datadog(_ *testing.T, next *http.Transport) http.RoundTripper { return httptrace.WrapRoundTripper(next) }
+func datadog(_ *testing.T, next *http.Transport) http.RoundTripper {
+	return httptrace.WrapRoundTripper(next)
+}
