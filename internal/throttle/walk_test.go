@@ -31,7 +31,7 @@ type walk struct {
 	rand   *rand.Rand
 	lies   map[string]func() http.Header // what the answers of an endpoint say instead of the truth
 	down   map[string]bool               // the endpoint answers 503, or nothing
-	last   map[string]time.Time          // the last request of an endpoint
+	last   map[string]time.Time          // the last request of an endpoint, or of one that shared its window
 	hinted map[string]bool               // an answer has refused, or had a header
 	passed map[string]int
 }
@@ -130,6 +130,12 @@ func (w *walk) serve(endpoint string) (int, ratelimitheader.Info) {
 	now := time.Now()
 	w.Throttle.mu.Lock()
 	refusedUntil := w.epoch.Add(w.endpoints[endpoint].closing.until)
+	var line []string // the endpoints that wait in one line, since they share a window
+	for name, e := range w.endpoints {
+		if e.window == w.endpoints[endpoint].window {
+			line = append(line, name)
+		}
+	}
 	w.Throttle.mu.Unlock()
 	w.mu.Lock()
 	lie, gap, most := w.lies[endpoint], now.Sub(w.last[endpoint]), 2*time.Minute+limiterTime
@@ -137,7 +143,9 @@ func (w *walk) serve(endpoint string) (int, ratelimitheader.Info) {
 		most = 16*time.Minute + limiterTime
 	}
 	assert.LessOrEqual(w, gap, most, "seed %d: %s went without a request", w.seed, endpoint)
-	w.last[endpoint] = now
+	for _, name := range line {
+		w.last[name] = now
+	}
 	ok, info := true, unknown
 	if w.limit[endpoint] != nil {
 		ok, info = w.limit[endpoint].take(endpoint, now)
@@ -227,8 +235,8 @@ func (w *walk) caller(endpoint string, first bool) {
 	}
 }
 
-// No endpoint goes without a request for more than two minutes because of a header, or
-// sixteen because of a 429, while calls come. No call waits for longer than it may, or
+// No endpoint, nor any that shares its window, goes without a request for more than two
+// minutes because of a header, or sixteen because of a 429, while calls come. No call waits for longer than it may, or
 // fails where nothing has closed its endpoint. When all is well again, all are served.
 func TestRandomWalk(t *testing.T) {
 	for seed := *firstWalk; seed < *firstWalk+*walks; seed++ {
