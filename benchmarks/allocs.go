@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+
 	"github.com/ambient-scribe/ambient-go"
 )
 
@@ -67,7 +69,20 @@ func getters() []getter {
 		_, err := as.Transcripts.Get(ctx, "7")
 		return err
 	})
-	return list
+	return append(list, retryingGetters()...)
+}
+
+// retryingGetters are clients that know no API. They get what this SDK gets.
+func retryingGetters() []getter {
+	const address = loopback + "/transcribe/7"
+	rt := newCanned(transcriptionJSON)
+	return []getter{
+		{nameFailsafe, "retry policy; token, status check and json.Decoder by hand", getFailsafe(failsafe(rt, 3), address, "synthetic")},
+		{nameResty, "token, retry", getResty(restyClient(loopback, 3).SetTransport(rt).SetAuthToken("synthetic"), "/transcribe/7")},
+		{nameResty3, "token, retry", getResty3(restyClient3(loopback, 3).SetTransport(rt).SetAuthToken("synthetic"), "/transcribe/7")},
+		{nameAzure, "token, retry", newAzure(rt, 0, "synthetic").get(address)},
+		{nameAWS, "standard retryer; token, status check and json.Decoder in middlewares", newAWS(rt, retry.NewStandard(), "synthetic").get(address)},
+	}
 }
 
 // getOurs has everything on. The limiter is real and never holds back.

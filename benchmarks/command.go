@@ -193,36 +193,14 @@ func countNotes(dir string) int {
 	return len(notes)
 }
 
-// commandHeading begins the last section of RESULTS.md.
-const commandHeading = "\n## The command line\n"
-
-func (r commandResult) report(d *doc) {
-	d.WriteString(commandHeading)
-	d.line("\n`cmd/ambient`, stripped, has %.0f KiB. Both rows are one run, over loopback, to a fake API that runs on the same machine", r.sizeKiB)
+func (r *results) reportCommand(d *doc) {
+	c := r.command
+	d.line("\n## The command line")
+	d.line("\n`cmd/ambient`, stripped, has %.0f KiB. Both rows are one run, over loopback, to a fake API that runs on the same machine", c.sizeKiB)
 	d.line("and hashes what it gets. The batch is %d small recordings, killed with SIGKILL at each quarter and started again. Its time", commandRecordings)
 	d.line("is the sum of all runs, and its peak the largest.")
 	d.table("", "time, s", "peak, MiB", "recordings", "submitted", "unknown", "notes")
-	d.row("`transcribe --no-wait`, 500 MB", fmt.Sprintf("%.1f", r.upload.seconds), fmt.Sprintf("%.0f", r.upload.peakMiB), "1", "1", "0", "")
-	d.row(fmt.Sprintf("`batch`, killed %d times", commandKills), fmt.Sprintf("%.1f", r.batch.seconds), fmt.Sprintf("%.0f", r.batch.peakMiB),
-		fmt.Sprint(commandRecordings), fmt.Sprint(r.submits), fmt.Sprint(r.unknown), fmt.Sprint(r.notes))
-}
-
-// rewriteCommand measures the command line alone and puts its section in place of
-// that in RESULTS.md.
-func rewriteCommand() error {
-	step("the command line")
-	r, err := measureCommand()
-	if err != nil {
-		return err
-	}
-	before, err := os.ReadFile("RESULTS.md")
-	if err != nil {
-		return err
-	}
-	rest, _, _ := strings.Cut(string(before), commandHeading)
-	d := &doc{}
-	d.WriteString(rest)
-	r.report(d)
-	fmt.Print(strings.TrimPrefix(d.String(), rest))
-	return os.WriteFile("RESULTS.md", []byte(d.String()), 0o644)
+	d.row("`transcribe --no-wait`, 500 MB", fmt.Sprintf("%.1f", c.upload.seconds), fmt.Sprintf("%.0f", c.upload.peakMiB), "1", "1", "0", "")
+	d.row(fmt.Sprintf("`batch`, killed %d times", commandKills), fmt.Sprintf("%.1f", c.batch.seconds), fmt.Sprintf("%.0f", c.batch.peakMiB),
+		fmt.Sprint(commandRecordings), fmt.Sprint(c.submits), fmt.Sprint(c.unknown), fmt.Sprint(c.notes))
 }

@@ -9,6 +9,8 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
 // connPairs is how many good calls are made, each followed by one that fails
@@ -40,10 +42,22 @@ func pathers() []pather {
 			return func(ctx context.Context, path string) error { return getResty(client, path)(ctx) }
 		}},
 		{nameFailsafe, func(base string) func(context.Context, string) error {
-			client := failsafe(3)
+			client := failsafe(manyIdle(), 3)
 			return func(ctx context.Context, path string) error {
 				return getFailsafe(client, base+path, "synthetic")(ctx)
 			}
+		}},
+		{nameResty3, func(base string) func(context.Context, string) error {
+			client := restyClient3(base, 3)
+			return func(ctx context.Context, path string) error { return getResty3(client, path)(ctx) }
+		}},
+		{nameAzure, func(base string) func(context.Context, string) error {
+			client := newAzure(nil, 0, "synthetic")
+			return func(ctx context.Context, path string) error { return client.get(base + path)(ctx) }
+		}},
+		{nameAWS, func(base string) func(context.Context, string) error {
+			client := newAWS(nil, retry.NewStandard(), "synthetic")
+			return func(ctx context.Context, path string) error { return client.get(base + path)(ctx) }
 		}},
 	}
 }
@@ -84,14 +98,16 @@ func measureConnections(p pather) (connResult, error) {
 	return r, nil
 }
 
-// cancelInBackoff cancels a call when the client has read the answer and its
-// connection is idle. It also cancels the call of a client whose connection never is.
+// cancelInBackoff cancels a call when the client has read the answer and its connection
+// is idle. It cancels the call of a client whose connection is never idle 200 ms after the
+// answer began.
 func cancelInBackoff(call func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	late := time.AfterFunc(200*time.Millisecond, cancel)
+	late := time.AfterFunc(10*time.Second, cancel)
 	defer late.Stop()
 	call(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		PutIdleConn: func(error) { late.Reset(5 * time.Millisecond) }, // time to get from there to its sleep
+		GotFirstResponseByte: func() { late.Reset(200 * time.Millisecond) },
+		PutIdleConn:          func(error) { late.Reset(5 * time.Millisecond) }, // time to get from there to its sleep
 	}))
 }

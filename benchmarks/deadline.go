@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"time"
 
-	"github.com/google/go-github/v89/github"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/google/go-github/v93/github"
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 	"github.com/openai/openai-go/v3"
 	"github.com/stripe/stripe-go/v85"
@@ -79,7 +81,19 @@ func refusals() []refused {
 			return getResty(restyClient(base, 3), "/transcribe/7")(ctx)
 		}, isPlainStatus},
 		{nameFailsafe, "repeats a 503", func(ctx context.Context, base string) error {
-			return getFailsafe(failsafe(3), base+"/transcribe/7", "synthetic")(ctx)
+			return getFailsafe(failsafe(manyIdle(), 3), base+"/transcribe/7", "synthetic")(ctx)
+		}, isPlainStatus},
+		{nameResty3, "repeats a 503", func(ctx context.Context, base string) error {
+			return getResty3(restyClient3(base, 3), "/transcribe/7")(ctx)
+		}, isPlainStatus},
+		{nameAzure, "repeats a 503; MaxRetryDelay, 1 min unless set, bounds the wait", func(ctx context.Context, base string) error {
+			return newAzure(nil, 0, "synthetic").get(base + "/transcribe/7")(ctx)
+		}, func(err error) bool {
+			e, ok := errors.AsType[*azcore.ResponseError](err)
+			return ok && e.StatusCode == http.StatusServiceUnavailable
+		}},
+		{nameAWS, "repeats a 503 after less than 0.2 s; reads no Retry-After", func(ctx context.Context, base string) error {
+			return newAWS(nil, retry.NewStandard(), "synthetic").get(base + "/transcribe/7")(ctx)
 		}, isPlainStatus},
 	}
 }

@@ -27,6 +27,9 @@ func limitClients() []limitClient {
 		{nameTFE, "go-retryablehttp behind x/time/rate, set to two thirds of X-RateLimit-Limit, with go-tfe's bounds; it reads no other header", limitTFE},
 		{nameFailsafe, "failsafehttp's retry policy, 50 retries, backoff of 250 ms to 30 s; follows Retry-After", limitFailsafe},
 		{nameResty, "50 retries, waits of 250 ms to 30 s; follows Retry-After", limitResty},
+		{nameResty3, "the same", limitResty3},
+		{nameAzure, "50 retries, else its defaults; follows Retry-After", limitAzure},
+		{nameAWS, "AdaptiveMode, 50 attempts without a quota, else its defaults; limits its own rate after a refusal; reads no header of other services", limitAWS},
 	}
 }
 
@@ -45,11 +48,23 @@ func limitRetryable(s *ambienttest.Server, token, path string, _ int64) func(con
 }
 
 func limitFailsafe(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
-	return getFailsafe(failsafe(patience), s.URL+path, token)
+	return getFailsafe(failsafe(manyIdle(), patience), s.URL+path, token)
 }
 
 func limitResty(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
 	return getResty(restyClient(s.URL, patience).SetTransport(manyIdle()).SetAuthToken(token), path)
+}
+
+func limitResty3(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
+	return getResty3(restyClient3(s.URL, patience).SetTransport(manyIdle()).SetAuthToken(token), path)
+}
+
+func limitAzure(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
+	return newAzure(manyIdle(), patience, token).get(s.URL + path)
+}
+
+func limitAWS(s *ambienttest.Server, token, path string, _ int64) func(context.Context) error {
+	return newAWS(manyIdle(), awsAdaptive(patience), token).get(s.URL + path)
 }
 
 // limitTFE does what go-tfe v1 does in tfe.go. The X-RateLimit-Limit of the first

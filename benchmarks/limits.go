@@ -154,3 +154,20 @@ func prepare(s *ambienttest.Server) (token, path string, id int64) {
 	must(0, decode(must(s.Client().Do(req)), &job))
 	return issued.Token, fmt.Sprintf("/transcribe/%d", job.ID), job.ID
 }
+
+// measureLimits runs one case after another, or all at once where their times
+// do not matter.
+func measureLimits(list []limitClient, rounds int, quick bool) ([][]limitResult, error) {
+	cases := limitCases()
+	all := make([][]limitResult, len(cases))
+	errs := make([]error, len(cases))
+	var wg sync.WaitGroup
+	for i, c := range cases {
+		wg.Go(func() { all[i], errs[i] = measureLimit(c, list, rounds) })
+		if !quick {
+			wg.Wait()
+		}
+	}
+	wg.Wait()
+	return all, errors.Join(errs...)
+}

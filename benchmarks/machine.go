@@ -50,12 +50,15 @@ func versionOf(module string) string {
 // rivalModules are the modules that are measured beside this SDK.
 var rivalModules = []string{
 	"github.com/hashicorp/go-retryablehttp",
-	"github.com/google/go-github/v89",
+	"github.com/google/go-github/v93",
 	"github.com/stripe/stripe-go/v85",
 	"github.com/openai/openai-go/v3",
 	"github.com/hetznercloud/hcloud-go/v2",
 	"github.com/AssemblyAI/assemblyai-go-sdk",
 	"github.com/failsafe-go/failsafe-go",
 	"github.com/go-resty/resty/v2",
+	"resty.dev/v3",
+	"github.com/aws/aws-sdk-go-v2",
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore",
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
 }

@@ -1,13 +1,13 @@
 // Command benchmarks measures this SDK and its rivals on the same work.
 //
-//	go run .          everything, in under ten minutes; writes RESULTS.md and chart.svg
-//	go run . -quick   the counts of this SDK alone, in under 90 seconds; writes nothing
-//	go run . -command the command line in cmd/ambient; writes its section of RESULTS.md
-//	go run . -tracing a GET with tracing on; prints its section of RESULTS.md
+//	go run .             everything, in about ten minutes; writes RESULTS.md and chart.svg
+//	go run . -quick      the counts of this SDK alone, in about two minutes; writes nothing
+//	go run . -only NAMES some parts, with commas between them; prints their sections
 //
-// The first two print a line for each bar that is not held, and then end with status 1.
-// Everything runs over loopback or in memory and has a time limit. Only the go command,
-// which builds small programs to learn their size, may download modules.
+// Each prints a line for each bar that is not held, and then ends with status 1. parts.go
+// has the names of the parts. Everything runs over loopback or in memory and has a time
+// limit. Only the go command, which builds small programs to learn their size, may
+// download modules.
 package main
 
 import (
@@ -23,8 +23,7 @@ func main() {
 		panic(err)
 	}
 	quick := flag.Bool("quick", false, "count only, this SDK alone, and write nothing")
-	command := flag.Bool("command", false, "measure the command line alone")
-	tracing := flag.Bool("tracing", false, "measure a GET with tracing on alone")
+	only := flag.String("only", "", "the parts to measure, with commas between them; print their sections")
 	rounds := flag.Int("rounds", 3, "how often to measure what varies")
 	child := flag.String("child", "", "for this command's own use: the work of a child process")
 	name := flag.String("child-name", "", "for this command's own use")
@@ -38,14 +37,7 @@ func main() {
 	case "wait":
 		beWaiter(*name)
 	default:
-		switch {
-		case *command:
-			err = rewriteCommand()
-		case *tracing:
-			err = printTracing(max(*rounds, 1))
-		default:
-			err = run(*quick, max(*rounds, 1))
-		}
+		err = run(*only, *quick, max(*rounds, 1))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,24 +45,42 @@ func main() {
 	}
 }
 
-func run(quick bool, rounds int) error {
+func run(only string, quick bool, rounds int) error {
 	if quick {
 		rounds = 2 // a count that varies is judged by the middle of two
 	}
-	r, err := measure(quick, rounds)
+	list, err := selected(only)
 	if err != nil {
 		return err
 	}
-	if !quick {
-		if err := os.WriteFile("RESULTS.md", []byte(r.report()), 0o644); err != nil {
-			return err
-		}
-		if err := os.WriteFile("chart.svg", []byte(r.chart()), 0o644); err != nil {
-			return err
-		}
+	r, err := measure(list, quick, rounds)
+	if err != nil {
+		return err
 	}
+	if err := r.write(list, only != "", quick); err != nil {
+		return err
+	}
+	return checkBars(r.barsOf(list), quick)
+}
+
+// write writes what a full run found, and prints what a run of some parts found.
+func (r *results) write(list []part, some, quick bool) error {
+	switch {
+	case quick:
+		return nil
+	case some:
+		_, err := fmt.Print(r.sections(list))
+		return err
+	}
+	if err := os.WriteFile("RESULTS.md", []byte(r.report(list)), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile("chart.svg", []byte(r.chart()), 0o644)
+}
+
+func checkBars(bars []bar, quick bool) error {
 	lost := 0
-	for _, b := range r.bars() {
+	for _, b := range bars {
 		switch {
 		case quick && b.varies:
 		case !b.held():

@@ -30,7 +30,7 @@ func (d *doc) table(heads ...string) {
 func (d *doc) row(cells ...string) { d.line("| %s |", strings.Join(cells, " | ")) }
 
 // report is RESULTS.md.
-func (r *results) report() string {
+func (r *results) report(list []part) string {
 	d := &doc{}
 	d.line("# Results")
 	d.line("")
@@ -39,39 +39,34 @@ func (r *results) report() string {
 	d.line("Machine: %s. Commit of this SDK: %s.", machine(), r.commit)
 	d.line("")
 	d.line("Figures are medians of %d runs, unless a table says otherwise; where they differed, the least and the greatest follow in", r.rounds)
-	d.line("brackets. Every client is set up as its documentation shows; [rivals.go](rivals.go) says where not, and why.")
+	d.line("brackets. Every client is set up as its documentation shows; the files whose names begin with `rivals`\n" +
+		"say where not, and why.")
 	d.table("module", "version")
 	for _, m := range rivalModules {
 		d.row(m, versionOf(m))
 	}
-	r.reportBars(d)
-	r.reportGets(d)
-	r.reportTracing(d)
-	r.reportUploads(d)
-	r.reportWaits(d)
-	r.reportLimits(d)
-	r.reportConnections(d)
-	r.reportDeadlines(d)
-	r.reportSizes(d)
-	r.command.report(d)
+	reportBars(d, r.barsOf(list))
+	return d.String() + r.sections(list)
+}
+
+// sections are those of the parts.
+func (r *results) sections(list []part) string {
+	d := &doc{}
+	for _, p := range list {
+		p.report(r, d)
+	}
 	return d.String()
 }
 
-func (r *results) reportBars(d *doc) {
+func reportBars(d *doc, bars []bar) {
 	d.line("\n## What this SDK holds itself to")
 	d.table("", "measured", "bar", "held")
-	for _, b := range r.bars() {
+	for _, b := range bars {
 		held := "yes"
 		if !b.held() {
 			held = "**no**"
 		}
 		d.row(b.what, b.valueText(), b.boundText(), held)
-	}
-	d.line("\nWithout a bar for their time, since the server does not tell enough to come near the ideal:")
-	for i, c := range limitCases() {
-		if !c.held {
-			d.line("- %s: ideal time / ours %s, refused %s.", c.name, r.limits[i][0].ratio.text(2), r.limits[i][0].refused.text(0))
-		}
 	}
 }
 
@@ -171,7 +166,7 @@ func (r *results) reportSizes(d *doc) {
 	for _, s := range r.sizes {
 		d.row(s.name, fmt.Sprintf("%.0f", s.kib()), fmt.Sprint(s.modules))
 	}
-	d.line("\nThis SDK is built on go-retryablehttp, whose own program leaves %.0f KiB below the bar of %d.", maxSizeKiB-r.sizeOf(nameRetryable), maxSizeKiB)
+	d.line("\nThis SDK is built on go-retryablehttp. Its program may have %d KiB more than go-retryablehttp's.", maxSizeAboveKiB)
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

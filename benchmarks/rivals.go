@@ -3,14 +3,10 @@ package main
 import (
 	"context"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/AssemblyAI/assemblyai-go-sdk"
 	"github.com/ambient-scribe/ambient-go"
-	"github.com/failsafe-go/failsafe-go/failsafehttp"
-	"github.com/go-resty/resty/v2"
-	"github.com/google/go-github/v89/github"
+	"github.com/google/go-github/v93/github"
 	"github.com/hashicorp/go-retryablehttp"
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
 	"github.com/openai/openai-go/v3"
@@ -18,9 +14,9 @@ import (
 	"github.com/stripe/stripe-go/v85"
 )
 
-// The clients of this file are set up as their documentation shows. They have their
-// defaults, except for the server's address and the transport. A comment says why where
-// something else differs.
+// The clients of this file and of the others whose names begin with rivals are set up as
+// their documentation shows. They have their defaults, except for the server's address and
+// the transport. A comment says why where something else differs.
 
 const (
 	nameOurs      = "ambient-go"
@@ -33,6 +29,9 @@ const (
 	nameAssembly  = "assemblyai-go-sdk"
 	nameFailsafe  = "failsafe-go"
 	nameResty     = "resty"
+	nameResty3    = "resty v3"
+	nameAWS       = "aws-sdk-go-v2"
+	nameAzure     = "azcore"
 )
 
 // ours is this SDK with its defaults.
@@ -117,68 +116,6 @@ func assemblyAI(base string, rt http.RoundTripper) *assemblyai.Client {
 	}
 	return assemblyai.NewClientWithOptions(opts...)
 }
-
-// failsafe is failsafe-go's retry policy for HTTP, which follows Retry-After,
-// with the backoff of its documentation's example. Its default of 3 attempts
-// would lose most calls to a rate limit.
-func failsafe(retries int) *http.Client {
-	policy := failsafehttp.NewRetryPolicyBuilder().
-		WithBackoff(250*time.Millisecond, 30*time.Second).
-		WithJitterFactor(0.25).
-		WithMaxRetries(retries).
-		Build()
-	return &http.Client{Transport: failsafehttp.NewRoundTripper(manyIdle(), policy)}
-}
-
-// getFailsafe is a GET of a job through it.
-func getFailsafe(client *http.Client, url, token string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		resp, err := client.Do(req)
-		return decodeByHand(resp, err)
-	}
-}
-
-// restyClient retries 429 and 5xx, as resty's documentation shows, and follows
-// Retry-After through resty's hook. Resty cuts the wait to its maximum.
-func restyClient(base string, retries int) *resty.Client {
-	return resty.New().
-		SetLogger(silent{}).
-		SetBaseURL(base).
-		SetRetryCount(retries).
-		SetRetryWaitTime(250 * time.Millisecond).
-		SetRetryMaxWaitTime(30 * time.Second).
-		SetRetryAfter(func(_ *resty.Client, r *resty.Response) (time.Duration, error) {
-			seconds, _ := strconv.Atoi(r.Header().Get("Retry-After"))
-			return time.Duration(seconds) * time.Second, nil // 0 is resty's own backoff
-		}).
-		AddRetryCondition(func(r *resty.Response, err error) bool {
-			return err != nil || r.StatusCode() == http.StatusTooManyRequests || r.StatusCode() >= 500
-		})
-}
-
-// getResty is a GET of a job through it.
-func getResty(client *resty.Client, path string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		var job plainJob
-		resp, err := client.R().SetContext(ctx).SetResult(&job).Get(path)
-		if err == nil && resp.IsError() {
-			err = statusError(resp.StatusCode())
-		}
-		return err
-	}
-}
-
-// silent keeps resty from logging each failed request to standard error.
-type silent struct{}
-
-func (silent) Errorf(string, ...any) {}
-func (silent) Warnf(string, ...any)  {}
-func (silent) Debugf(string, ...any) {}
 
 // manyIdle keeps a connection for each of the 64 goroutines of the rate limit row. With
 // two, net/http's default, every client would be slow.

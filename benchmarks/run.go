@@ -1,12 +1,6 @@
 package main
 
-import (
-	"errors"
-	"fmt"
-	"os"
-	"sync"
-	"time"
-)
+import "time"
 
 // results are all rows. In each list this SDK is the first.
 type results struct {
@@ -26,52 +20,39 @@ type results struct {
 	command   commandResult
 }
 
-// measure runs all rows, of this SDK alone if quick.
-func measure(quick bool, rounds int) (*results, error) {
-	r := &results{began: time.Now(), commit: commit(), rounds: rounds, waiters: first(waiters(), quick)}
-	var err error
-	step("allocations and time of a GET")
-	if r.gets, err = measureAllocs(first(getters(), quick), getRuns*rounds); err != nil {
-		return nil, err
-	}
-	if !quick {
-		step("tracing")
-		if r.tracing, err = measureAllocs(tracedGetters(), getRuns*rounds); err != nil {
-			return nil, err
-		}
-	}
-	step("memory of an upload")
-	if r.uploads, err = measureUploads(first(uploaders(), quick), rounds); err != nil {
-		return nil, err
-	}
-	step("polls of a wait")
+func (r *results) measureGets(quick bool) (err error) {
+	r.gets, err = measureAllocs(first(getters(), quick), getRuns*r.rounds)
+	return err
+}
+
+func (r *results) measureTracing(bool) (err error) {
+	r.tracing, err = measureAllocs(tracedGetters(), getRuns*r.rounds)
+	return err
+}
+
+func (r *results) measureUploads(quick bool) (err error) {
+	r.uploads, err = measureUploads(first(uploaders(), quick), r.rounds)
+	return err
+}
+
+func (r *results) measureWaits(quick bool) error {
+	r.waiters = first(waiters(), quick)
 	for _, w := range r.waiters {
 		got, err := measureWaits(w)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.waits = append(r.waits, got)
 	}
-	step("rate limits")
-	if r.limits, err = measureLimits(first(limitClients(), quick), rounds, quick); err != nil {
-		return nil, err
-	}
-	if err := r.measureOnce(quick, rounds); err != nil {
-		return nil, err
-	}
-	if !quick {
-		step("the command line")
-		if r.command, err = measureCommand(); err != nil {
-			return nil, err
-		}
-	}
-	r.took = time.Since(r.began)
-	return r, nil
+	return nil
 }
 
-// measureOnce runs the rows that vary little.
-func (r *results) measureOnce(quick bool, rounds int) error {
-	step("connections")
+func (r *results) measureLimits(quick bool) (err error) {
+	r.limits, err = measureLimits(first(limitClients(), quick), r.rounds, quick)
+	return err
+}
+
+func (r *results) measureConnections(quick bool) error {
 	for _, p := range first(pathers(), quick) {
 		got, err := measureConnections(p)
 		if err != nil {
@@ -79,13 +60,23 @@ func (r *results) measureOnce(quick bool, rounds int) error {
 		}
 		r.conns = append(r.conns, got)
 	}
-	step("a deadline")
+	return nil
+}
+
+func (r *results) measureDeadlines(quick bool) error {
 	for _, d := range first(refusals(), quick) {
-		r.deadlines = append(r.deadlines, measureDeadline(d, rounds))
+		r.deadlines = append(r.deadlines, measureDeadline(d, r.rounds))
 	}
-	step("size of a program")
-	for _, m := range first(minimals(), quick) {
-		size, err := measureSize(m, quick)
+	return nil
+}
+
+func (r *results) measureSizes(quick bool) error {
+	list := minimals()
+	if quick {
+		list = list[:2]
+	}
+	for _, m := range list {
+		size, err := measureSize(m)
 		if err != nil {
 			return err
 		}
@@ -94,21 +85,9 @@ func (r *results) measureOnce(quick bool, rounds int) error {
 	return nil
 }
 
-// measureLimits runs one case after another, or all at once where their times
-// do not matter.
-func measureLimits(list []limitClient, rounds int, quick bool) ([][]limitResult, error) {
-	cases := limitCases()
-	all := make([][]limitResult, len(cases))
-	errs := make([]error, len(cases))
-	var wg sync.WaitGroup
-	for i, c := range cases {
-		wg.Go(func() { all[i], errs[i] = measureLimit(c, list, rounds) })
-		if !quick {
-			wg.Wait()
-		}
-	}
-	wg.Wait()
-	return all, errors.Join(errs...)
+func (r *results) measureCommand(bool) (err error) {
+	r.command, err = measureCommand()
+	return err
 }
 
 // first is the whole list, or if alone only this SDK's, which comes first.
@@ -127,8 +106,6 @@ func (r *results) sizeOf(name string) float64 {
 	}
 	return 0
 }
-
-func step(name string) { fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), name) }
 
 func (r *results) getOf(name string) *getResult {
 	for i := range r.gets {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"embed"
 	"fmt"
 	"math"
 	"os"
@@ -15,81 +16,32 @@ import (
 // goTimeout bounds one run of the go command, which may have to download.
 const goTimeout = 10 * time.Minute
 
-// A minimal program makes one GET and prints what came.
+// programs are the minimal programs. Each makes one GET and prints what came.
+//
+//go:embed testdata/minimal
+var programs embed.FS
+
+// A minimal is one of these programs.
 type minimal struct {
 	name   string
+	folder string
 	module string // empty for the standard library alone
-	source string
 }
 
+// minimals begin with the two that -quick compares.
 func minimals() []minimal {
 	return []minimal{
-		{nameOurs, oursModule, `
-	"` + oursModule + `"
-)
-
-func main() {
-	client, err := ambient.NewClient()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	t, err := client.Transcriptions.Get(context.Background(), 7)
-	fmt.Println(t, err)
-}
-`},
-		{nameNetHTTP, "", `	"encoding/json"
-	"net/http"
-)
-
-func main() {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://service.example/transcribe/7", nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	resp, err := http.DefaultClient.Do(req)` + minimalDecode},
-		{nameRetryable, "github.com/hashicorp/go-retryablehttp", `	"encoding/json"
-	"net/http"
-
-	"github.com/hashicorp/go-retryablehttp"
-)
-
-func main() {
-	req, err := retryablehttp.NewRequestWithContext(context.Background(), http.MethodGet, "https://service.example/transcribe/7", nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	resp, err := retryablehttp.NewClient().Do(req)` + minimalDecode},
-		{nameGitHub, "github.com/google/go-github/v89", `
-	"github.com/google/go-github/v89/github"
-)
-
-func main() {
-	client, err := github.NewClient()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	user, _, err := client.Users.Get(context.Background(), "synthetic")
-	fmt.Println(user, err)
-}
-`},
+		{nameOurs, "ambient", oursModule},
+		{nameRetryable, "retryablehttp", "github.com/hashicorp/go-retryablehttp"},
+		{nameNetHTTP, "nethttp", ""},
+		{nameGitHub, "github", "github.com/google/go-github/v93"},
+		{nameFailsafe, "failsafe", "github.com/failsafe-go/failsafe-go"},
+		{nameResty, "resty", "github.com/go-resty/resty/v2"},
+		{nameResty3, "resty3", "resty.dev/v3"},
+		{nameAzure, "azcore", "github.com/Azure/azure-sdk-for-go/sdk/azcore"},
+		{nameAWS, "aws", "github.com/aws/aws-sdk-go-v2"},
 	}
 }
-
-const minimalDecode = `
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer resp.Body.Close()
-	var job map[string]any
-	err = json.NewDecoder(resp.Body).Decode(&job)
-	fmt.Println(job, err)
-}
-`
 
 // A sizeResult is what depending on a client costs.
 type sizeResult struct {
@@ -100,42 +52,26 @@ type sizeResult struct {
 
 func (r sizeResult) kib() float64 { return math.Ceil(float64(r.bytes) / 1024) }
 
-// measureSize writes a program with one module and counts its dependencies. Unless quick,
-// it also builds the program, stripped and without cgo.
-func measureSize(m minimal, quick bool) (sizeResult, error) {
+// measureSize makes a module of a program, counts its dependencies and builds it, stripped
+// and without cgo.
+func measureSize(m minimal) (sizeResult, error) {
 	r := sizeResult{name: m.name}
 	dir, err := os.MkdirTemp("", "ambient-size-")
 	if err != nil {
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	mod := "module minimal\n\ngo 1.26.0\n"
-	switch m.module {
-	case "":
-	case oursModule:
-		root, err := goCommand(".", "list", "-m", "-f", "{{.Dir}}", oursModule)
-		if err != nil {
-			return r, err
-		}
-		mod += fmt.Sprintf("\nrequire %s v0.0.0\n\nreplace %[1]s => %s\n", oursModule, strings.TrimSpace(root))
-	default:
-		mod += fmt.Sprintf("\nrequire %s %s\n", m.module, versionOf(m.module))
-	}
-	source := "package main\n\nimport (\n\t\"context\"\n\t\"fmt\"\n" + m.source
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o600); err != nil {
-		return r, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o600); err != nil {
+	if err := m.write(dir); err != nil {
 		return r, err
 	}
 	if _, err := goCommand(dir, "mod", "tidy"); err != nil {
 		return r, err
 	}
 	list, err := goCommand(dir, "list", "-m", "all")
-	r.modules = strings.Count(list, "\n") - 1 // without the program's own
-	if err != nil || quick {
+	if err != nil {
 		return r, err
 	}
+	r.modules = strings.Count(list, "\n") - 1 // without the program's own
 	if _, err := goCommand(dir, "build", "-trimpath", "-ldflags", "-s -w", "-o", "minimal", "."); err != nil {
 		return r, err
 	}
@@ -145,6 +81,30 @@ func measureSize(m minimal, quick bool) (sizeResult, error) {
 	}
 	r.bytes = info.Size()
 	return r, nil
+}
+
+// write writes the program and its go.mod.
+func (m minimal) write(dir string) error {
+	source, err := programs.ReadFile("testdata/minimal/" + m.folder + "/main.go")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), source, 0o600); err != nil {
+		return err
+	}
+	mod := "module minimal\n\ngo 1.26.0\n"
+	switch m.module {
+	case "":
+	case oursModule:
+		root, err := goCommand(".", "list", "-m", "-f", "{{.Dir}}", oursModule)
+		if err != nil {
+			return err
+		}
+		mod += fmt.Sprintf("\nrequire %s v0.0.0\n\nreplace %[1]s => %s\n", oursModule, strings.TrimSpace(root))
+	default:
+		mod += fmt.Sprintf("\nrequire %s %s\n", m.module, versionOf(m.module))
+	}
+	return os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o600)
 }
 
 func goCommand(dir string, args ...string) (string, error) {

@@ -65,15 +65,3 @@ func (r *results) reportTracing(d *doc) {
 		d.row(g.name, fmt.Sprint(g.allocs), fmt.Sprint(g.bytes), g.nanos.micros().text(1), allocs, micros, g.note)
 	}
 }
-
-// printTracing measures tracing alone, and prints its section.
-func printTracing(rounds int) error {
-	got, err := measureAllocs(tracedGetters(), getRuns*rounds)
-	if err != nil {
-		return err
-	}
-	d := &doc{}
-	(&results{tracing: got}).reportTracing(d)
-	fmt.Print(d)
-	return nil
-}

@@ -9,7 +9,8 @@ import (
 	"os"
 
 	"github.com/ambient-scribe/ambient-go"
-	"github.com/google/go-github/v89/github"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/google/go-github/v93/github"
 	"github.com/hashicorp/go-retryablehttp"
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -27,6 +28,7 @@ const (
 	nameRetryableReader = nameRetryable + ", io.Reader"
 	nameRetryableFunc   = nameRetryable + ", ReaderFunc"
 	nameOpenAIBody      = nameOpenAI + ", WithRequestBody"
+	nameAzureForm       = nameAzure + ", SetMultipartFormData"
 )
 
 func uploaders() []uploader {
@@ -41,6 +43,10 @@ func uploaders() []uploader {
 		{nameOpenAIBody, "form, streamed; not repeated", true, uploadOpenAIBody},
 		{nameStripe, "form", false, uploadStripe},
 		{nameResty, "form", false, uploadResty},
+		{nameResty3, "form, streamed with an unknown length; its repeat finds the file closed", true, uploadResty3},
+		{nameAzure, "bare file; repeats after a 503", true, uploadAzure},
+		{nameAzureForm, "form", false, uploadAzureForm},
+		{nameAWS, "bare file; repeats after a 503", true, uploadAWS},
 	}
 }
 
@@ -168,6 +174,41 @@ func uploadResty(ctx context.Context, url, path string) error {
 		err = statusError(resp.StatusCode())
 	}
 	return err
+}
+
+func uploadResty3(ctx context.Context, url, path string) error {
+	resp, err := restyClient3(url, 3).R().SetContext(ctx).SetFile("audio_file", path).Post("/transcribe")
+	if err == nil && resp.IsStatusFailure() {
+		err = statusError(resp.StatusCode())
+	}
+	return err
+}
+
+func uploadAzure(ctx context.Context, url, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return newAzure(nil, 0, "synthetic").post(ctx, url+"/transcribe", bareBody(f)) // which closes f
+}
+
+func uploadAzureForm(ctx context.Context, url, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return newAzure(nil, 0, "synthetic").post(ctx, url+"/transcribe", formBody(f))
+}
+
+func uploadAWS(ctx context.Context, url, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var submission map[string]any
+	return newAWS(nil, retry.NewStandard(), "synthetic").do(ctx, http.MethodPost, url+"/transcribe", f, &submission)
 }
 
 func uploadGitHub(ctx context.Context, url, path string) error {

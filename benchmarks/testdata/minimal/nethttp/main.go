@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+func main() {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://service.example/transcribe/7", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	var job map[string]any
+	err = json.NewDecoder(resp.Body).Decode(&job)
+	fmt.Println(job, err)
+}
