@@ -37,7 +37,7 @@ func getters() []getter {
 	}
 	add(nameOurs, "retry policy, rate limiter, token, observer, CallInfo", getOurs())
 	add(nameNetHTTP, "token, status check, json.Decoder; no retry, no limit", getByHand())
-	add(nameRetryable, "retries; token, status check and json.Decoder by hand", getRetryable())
+	add(nameRetryable, "retries; token, status check and json.Decoder by hand", retryableCaller(retryable(newCanned(transcriptionJSON)), "synthetic").get(loopback+"/transcribe/7"))
 
 	gh := gitHub(loopback, newCanned(`{"login":"synthetic","id":7,"node_id":"MDQ6VXNlcjc=","type":"User","name":"Synthetic User",`+
 		`"created_at":"2025-11-06T14:05:00Z","updated_at":"2025-11-06T14:05:20Z","public_repos":9}`))
@@ -74,14 +74,14 @@ func getters() []getter {
 
 // retryingGetters are clients that know no API. They get what this SDK gets.
 func retryingGetters() []getter {
-	const address = loopback + "/transcribe/7"
+	const url, token = loopback + "/transcribe/7", "synthetic"
 	rt := newCanned(transcriptionJSON)
 	return []getter{
-		{nameFailsafe, "retry policy; token, status check and json.Decoder by hand", getFailsafe(failsafe(rt, 3), address, "synthetic")},
-		{nameResty, "token, retry", getResty(restyClient(loopback, 3).SetTransport(rt).SetAuthToken("synthetic"), "/transcribe/7")},
-		{nameResty3, "token, retry", getResty3(restyClient3(loopback, 3).SetTransport(rt).SetAuthToken("synthetic"), "/transcribe/7")},
-		{nameAzure, "token, retry", newAzure(rt, 0, "synthetic").get(address)},
-		{nameAWS, "standard retryer; token, status check and json.Decoder in middlewares", newAWS(rt, retry.NewStandard(), "synthetic").get(address)},
+		{nameFailsafe, "retry policy; token, status check and json.Decoder by hand", failsafeCaller(failsafe(rt, 3), token).get(url)},
+		{nameResty, "token, retry", restyCaller(restyClient(loopback, 3).SetTransport(rt).SetAuthToken(token)).get("/transcribe/7")},
+		{nameResty3, "token, retry", resty3Caller(restyClient3(loopback, 3).SetTransport(rt).SetAuthToken(token)).get("/transcribe/7")},
+		{nameAzure, "token, retry", newAzure(rt, 0, token).caller().get(url)},
+		{nameAWS, "standard retryer; token, status check and json.Decoder in middlewares", newAWS(rt, retry.NewStandard(), token).caller().get(url)},
 	}
 }
 
@@ -125,18 +125,6 @@ func getWith(client *http.Client) func(context.Context) error {
 			return err
 		}
 		req.Header.Set("Authorization", "Bearer synthetic")
-		resp, err := client.Do(req)
-		return decodeByHand(resp, err)
-	}
-}
-
-func getRetryable() func(context.Context) error {
-	client := retryable(newCanned(transcriptionJSON))
-	return func(ctx context.Context) error {
-		req, err := newRetryableGet(ctx, loopback+"/transcribe/7", "synthetic")
-		if err != nil {
-			return err
-		}
 		resp, err := client.Do(req)
 		return decodeByHand(resp, err)
 	}

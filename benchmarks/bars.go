@@ -109,6 +109,20 @@ func (r *results) limitBars() []bar {
 	return list
 }
 
+func (r *results) virtualBars() []bar {
+	var list []bar
+	for i, c := range virtualCases() {
+		got := r.virtual[0][i]
+		list = append(list,
+			bar{what: c.name + ": " + c.figure, bound: c.bound, atLeast: true, value: sample{got.Figure}},
+			bar{what: c.name + ": failed", bound: 0, value: sample{got.Failed}})
+		if c.refused >= 0 {
+			list = append(list, bar{what: c.name + ": refused a window", bound: c.refused, value: sample{got.Refused}})
+		}
+	}
+	return list
+}
+
 func (r *results) connectionBars() []bar {
 	return []bar{{what: "connections opened by 100 good calls and 100 cancelled ones", bound: maxConnections, value: sample{float64(r.conns[0].opened)}}}
 }

@@ -31,35 +31,20 @@ func pathers() []pather {
 				return client.Do(ctx, http.MethodGet, path, nil, nil)
 			}
 		}},
-		{nameRetryable, func(base string) func(context.Context, string) error {
-			client := retryable(nil)
-			return func(ctx context.Context, path string) error {
-				return getThrough(client, base+path, "synthetic")(ctx)
-			}
-		}},
-		{nameResty, func(base string) func(context.Context, string) error {
-			client := restyClient(base, 3)
-			return func(ctx context.Context, path string) error { return getResty(client, path)(ctx) }
-		}},
-		{nameFailsafe, func(base string) func(context.Context, string) error {
-			client := failsafe(manyIdle(), 3)
-			return func(ctx context.Context, path string) error {
-				return getFailsafe(client, base+path, "synthetic")(ctx)
-			}
-		}},
-		{nameResty3, func(base string) func(context.Context, string) error {
-			client := restyClient3(base, 3)
-			return func(ctx context.Context, path string) error { return getResty3(client, path)(ctx) }
-		}},
-		{nameAzure, func(base string) func(context.Context, string) error {
-			client := newAzure(nil, 0, "synthetic")
-			return func(ctx context.Context, path string) error { return client.get(base + path)(ctx) }
-		}},
-		{nameAWS, func(base string) func(context.Context, string) error {
-			client := newAWS(nil, retry.NewStandard(), "synthetic")
-			return func(ctx context.Context, path string) error { return client.get(base + path)(ctx) }
-		}},
+		byHand(nameRetryable, func() caller { return retryableCaller(retryable(nil), "synthetic") }),
+		byHand(nameResty, func() caller { return restyCaller(restyClient("", 3)) }),
+		byHand(nameResty3, func() caller { return resty3Caller(restyClient3("", 3)) }),
+		byHand(nameFailsafe, func() caller { return failsafeCaller(failsafe(manyIdle(), 3), "synthetic") }),
+		byHand(nameAzure, func() caller { return newAzure(nil, 0, "synthetic").caller() }),
+		byHand(nameAWS, func() caller { return newAWS(nil, retry.NewStandard(), "synthetic").caller() }),
 	}
+}
+
+func byHand(name string, connect func() caller) pather {
+	return pather{name, func(base string) func(context.Context, string) error {
+		call := connect()
+		return func(ctx context.Context, path string) error { return call(ctx, http.MethodGet, base+path, nil) }
+	}}
 }
 
 // A connResult is how many connections a client opened.

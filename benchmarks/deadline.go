@@ -46,7 +46,7 @@ func refusals() []refused {
 			return ok
 		}},
 		{nameRetryable, "repeats a 503", func(ctx context.Context, base string) error {
-			return getThrough(retryable(nil), base+"/transcribe/7", "synthetic")(ctx)
+			return retryableCaller(retryable(nil), "synthetic").get(base + "/transcribe/7")(ctx)
 		}, isPlainStatus},
 		{nameHCloud, "repeats 502 and 504, and no 503", func(ctx context.Context, base string) error {
 			_, _, err := hCloud(base, nil).Action.GetByID(ctx, 7)
@@ -78,22 +78,22 @@ func refusals() []refused {
 			return ok && e.Response.StatusCode == http.StatusServiceUnavailable
 		}},
 		{nameResty, "repeats a 503", func(ctx context.Context, base string) error {
-			return getResty(restyClient(base, 3), "/transcribe/7")(ctx)
+			return restyCaller(restyClient(base, 3)).get("/transcribe/7")(ctx)
 		}, isPlainStatus},
 		{nameFailsafe, "repeats a 503", func(ctx context.Context, base string) error {
-			return getFailsafe(failsafe(manyIdle(), 3), base+"/transcribe/7", "synthetic")(ctx)
+			return failsafeCaller(failsafe(manyIdle(), 3), "synthetic").get(base + "/transcribe/7")(ctx)
 		}, isPlainStatus},
 		{nameResty3, "repeats a 503", func(ctx context.Context, base string) error {
-			return getResty3(restyClient3(base, 3), "/transcribe/7")(ctx)
+			return resty3Caller(restyClient3(base, 3)).get("/transcribe/7")(ctx)
 		}, isPlainStatus},
 		{nameAzure, "repeats a 503; MaxRetryDelay, 1 min unless set, bounds the wait", func(ctx context.Context, base string) error {
-			return newAzure(nil, 0, "synthetic").get(base + "/transcribe/7")(ctx)
+			return newAzure(nil, 0, "synthetic").caller().get(base + "/transcribe/7")(ctx)
 		}, func(err error) bool {
 			e, ok := errors.AsType[*azcore.ResponseError](err)
 			return ok && e.StatusCode == http.StatusServiceUnavailable
 		}},
 		{nameAWS, "repeats a 503 after less than 0.2 s; reads no Retry-After", func(ctx context.Context, base string) error {
-			return newAWS(nil, retry.NewStandard(), "synthetic").get(base + "/transcribe/7")(ctx)
+			return newAWS(nil, retry.NewStandard(), "synthetic").caller().get(base + "/transcribe/7")(ctx)
 		}, isPlainStatus},
 	}
 }

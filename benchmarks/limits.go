@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ambient-scribe/ambient-go"
 	"github.com/ambient-scribe/ambient-go/ambienttest"
 )
 
@@ -54,13 +55,6 @@ func limitCases() []limitCase {
 	}
 }
 
-// A limitClient makes one call after another against a server that limits them.
-type limitClient struct {
-	name, note string
-	// connect returns the call of a new client, a GET of a job.
-	connect func(s *ambienttest.Server, token, path string, id int64) func(context.Context) error
-}
-
 // A limitResult is what one client did in one case, over several runs.
 type limitResult struct {
 	name    string
@@ -92,11 +86,11 @@ func measureLimit(c limitCase, list []limitClient, rounds int) ([]limitResult, e
 func (c limitCase) run(l limitClient, r *limitResult) error {
 	s := ambienttest.NewServer()
 	defer s.Close()
-	token, path, id := prepare(s)
+	a := prepare(s)
 	s.SetRateLimit(c.limit) // for a client that asks for it when it is made
 	var calls []func(context.Context) error
 	for range c.clients {
-		calls = append(calls, l.connect(s, token, path, id))
+		calls = append(calls, l.connect(a).get)
 	}
 	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1500 * time.Millisecond)))
 	s.SetRateLimit(c.limit) // and begin counting anew
@@ -135,8 +129,8 @@ func (c limitCase) run(l limitClient, r *limitResult) error {
 	return nil
 }
 
-// prepare gets a token and a job to ask for.
-func prepare(s *ambienttest.Server) (token, path string, id int64) {
+// prepare logs in and submits a job of each kind.
+func prepare(s *ambienttest.Server) account {
 	var issued struct {
 		Token string `json:"access_token"`
 	}
@@ -144,15 +138,14 @@ func prepare(s *ambienttest.Server) (token, path string, id int64) {
 	resp := must(s.Client().Post(s.URL+"/auth/token", "application/x-www-form-urlencoded", strings.NewReader(form)))
 	must(0, decode(resp, &issued))
 
-	head, tail, contentType := formEnds()
-	req := must(http.NewRequest(http.MethodPost, s.URL+"/transcribe", strings.NewReader(string(head)+"synthetic"+string(tail))))
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Authorization", "Bearer "+issued.Token)
-	var job struct {
-		ID int64 `json:"transcription_id"`
+	ctx := context.Background()
+	client := ours(s.URL, s.Client().Transport, ambient.WithToken(issued.Token))
+	sub := must(client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: smallAudio()}))
+	note := must(client.Scribes.Create(ctx, &ambient.ScribeRequest{Audio: []ambient.Audio{smallAudio()}, TemplateIDs: []int64{1}}))
+	return account{
+		url: s.URL, token: issued.Token, ids: [2]int64{sub.ID, note.ID},
+		transcription: fmt.Sprintf("/transcribe/%d", sub.ID), note: fmt.Sprintf("/scribe/%d", note.ID),
 	}
-	must(0, decode(must(s.Client().Do(req)), &job))
-	return issued.Token, fmt.Sprintf("/transcribe/%d", job.ID), job.ID
 }
 
 // measureLimits runs one case after another, or all at once where their times

@@ -36,6 +36,8 @@ func main() {
 		err = beUploader(*name, *url, *file)
 	case "wait":
 		beWaiter(*name)
+	case "limit":
+		beLimited(*name)
 	default:
 		err = run(*only, *quick, max(*rounds, 1))
 	}

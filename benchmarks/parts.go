@@ -24,6 +24,7 @@ func parts() []part {
 		{"upload", false, (*results).measureUploads, (*results).uploadBars, (*results).reportUploads},
 		{"wait", false, (*results).measureWaits, (*results).waitBars, (*results).reportWaits},
 		{"limits", false, (*results).measureLimits, (*results).limitBars, (*results).reportLimits},
+		{"virtual", false, (*results).measureVirtual, (*results).virtualBars, (*results).reportVirtual},
 		{"connections", false, (*results).measureConnections, (*results).connectionBars, (*results).reportConnections},
 		{"deadline", false, (*results).measureDeadlines, (*results).deadlineBars, (*results).reportDeadlines},
 		{"size", false, (*results).measureSizes, (*results).sizeBars, (*results).reportSizes},

@@ -135,6 +135,20 @@ func (r *results) reportLimits(d *doc) {
 	}
 }
 
+func (r *results) reportVirtual(d *doc) {
+	d.line("\n## A rate limit, for minutes")
+	d.line("\nThe same clients in virtual time, which no other program can disturb. A request takes about %d ms.", roundTrip.Milliseconds())
+	for i, c := range virtualCases() {
+		d.line("\n### %s", capital(c.name))
+		d.line("\n%s", c.note)
+		d.table("client", c.figure, "refused", "failed")
+		for k, l := range limitClients()[:len(r.virtual)] {
+			got := r.virtual[k][i]
+			d.row(l.name, fmt.Sprintf("%.2f", got.Figure), fmt.Sprintf("%.0f", got.Refused), fmt.Sprintf("%.0f", got.Failed))
+		}
+	}
+}
+
 func (r *results) reportConnections(d *doc) {
 	d.line("\n## Connections")
 	d.line("\nOpened by %d good calls, each followed by one that gets a 503 and is cancelled while it waits to be repeated.", connPairs)

@@ -54,23 +54,18 @@ func retryable(rt http.RoundTripper) *retryablehttp.Client {
 	return c
 }
 
-// newRetryableGet is a GET through go-retryablehttp, as several rows make it.
-func newRetryableGet(ctx context.Context, url, token string) (*retryablehttp.Request, error) {
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	return req, nil
-}
-
-// getThrough is a GET of a job through go-retryablehttp.
-func getThrough(client *retryablehttp.Client, url, token string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		req, err := newRetryableGet(ctx, url, token)
+// retryableCaller makes calls of a job through go-retryablehttp.
+func retryableCaller(client *retryablehttp.Client, token string) caller {
+	return func(ctx context.Context, method, url string, form []byte) error {
+		var body any // nil, not an empty form, for a GET
+		if form != nil {
+			body = form
+		}
+		req, err := retryablehttp.NewRequestWithContext(ctx, method, url, body)
 		if err != nil {
 			return err
 		}
+		setHeaders(req.Header, token, form)
 		resp, err := client.Do(req)
 		return decodeByHand(resp, err)
 	}

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
@@ -36,28 +36,30 @@ func newAWS(rt http.RoundTripper, retryer aws.Retryer, token string) *awsClient 
 	return c
 }
 
-// awsAdaptive limits the rate of a client after a refusal. Its quota of retries is off, as
-// the documentation of RateLimiter shows. With it most calls of the rate limit rows fail.
-func awsAdaptive(attempts int) aws.Retryer {
-	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
-			o.MaxAttempts, o.RateLimiter = attempts, ratelimit.None
-		})
-	})
+// awsRetryer makes that many attempts. Its quota of retries is off, as the documentation
+// of RateLimiter shows. With it most calls of the rate limit rows fail.
+func awsRetryer(attempts int, adaptive bool) aws.Retryer {
+	options := func(o *retry.StandardOptions) { o.MaxAttempts, o.RateLimiter = attempts, ratelimit.None }
+	if !adaptive {
+		return retry.NewStandard(options)
+	}
+	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) { o.StandardOptions = append(o.StandardOptions, options) })
 }
 
-// get is a GET of a job.
-func (c *awsClient) get(address string) func(context.Context) error {
-	return func(ctx context.Context) error {
+func (c *awsClient) caller() caller {
+	return func(ctx context.Context, method, url string, form []byte) error {
 		var job plainJob
-		return c.do(ctx, http.MethodGet, address, nil, &job)
+		if form == nil {
+			return c.do(ctx, method, url, nil, "", &job)
+		}
+		return c.do(ctx, method, url, bytes.NewReader(form), formType, &job)
 	}
 }
 
-func (c *awsClient) do(ctx context.Context, method, address string, body *os.File, into any) error {
+func (c *awsClient) do(ctx context.Context, method, address string, body io.Reader, contentType string, into any) error {
 	stack := middleware.NewStack("Call", smithyhttp.NewStackRequest)
 	steps := []error{
-		stack.Serialize.Add(c.serialize(method, address, body), middleware.After),
+		stack.Serialize.Add(c.serialize(method, address, body, contentType), middleware.After),
 		stack.Finalize.Add(retry.NewAttemptMiddleware(c.retryer, smithyhttp.RequestCloner), middleware.After),
 		stack.Deserialize.Add(deserialize(into), middleware.After),
 	}
@@ -70,7 +72,7 @@ func (c *awsClient) do(ctx context.Context, method, address string, body *os.Fil
 	return err
 }
 
-func (c *awsClient) serialize(method, address string, body *os.File) middleware.SerializeMiddleware {
+func (c *awsClient) serialize(method, address string, body io.Reader, contentType string) middleware.SerializeMiddleware {
 	return middleware.SerializeMiddlewareFunc("Serialize", func(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (
 		out middleware.SerializeOutput, metadata middleware.Metadata, err error,
 	) {
@@ -80,7 +82,8 @@ func (c *awsClient) serialize(method, address string, body *os.File) middleware.
 		if req.URL, err = url.Parse(address); err != nil {
 			return out, metadata, err
 		}
-		if body != nil { // a nil *os.File is no nil io.Reader
+		if body != nil {
+			req.Header.Set("Content-Type", contentType)
 			if req, err = req.SetStream(body); err != nil {
 				return out, metadata, err
 			}

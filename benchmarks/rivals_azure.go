@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 )
 
 // An azureClient calls any server through azcore's pipeline, which azcore offers to the
@@ -26,48 +28,44 @@ func newAzure(rt http.RoundTripper, retries int32, token string) azureClient {
 	return azureClient{runtime.NewPipeline("benchmarks", "v1.0.0", runtime.PipelineOptions{PerRetry: []policy.Policy{key}}, options)}
 }
 
-// get is a GET of a job.
-func (c azureClient) get(address string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		req, err := runtime.NewRequest(ctx, http.MethodGet, address)
-		if err != nil {
-			return err
-		}
+func (c azureClient) caller() caller {
+	return func(ctx context.Context, method, url string, form []byte) error {
 		var job plainJob
-		return c.do(req, &job)
+		if form == nil {
+			return c.do(ctx, method, url, nil, &job)
+		}
+		return c.do(ctx, method, url, bodyOf(streaming.NopCloser(bytes.NewReader(form)), formType), &job)
 	}
 }
 
-func (c azureClient) post(ctx context.Context, address string, setBody func(*policy.Request) error) error {
-	req, err := runtime.NewRequest(ctx, http.MethodPost, address)
+// do makes a call. setBody is nil for a call without a body.
+func (c azureClient) do(ctx context.Context, method, address string, setBody func(*policy.Request) error, into any) error {
+	req, err := runtime.NewRequest(ctx, method, address)
 	if err != nil {
 		return err
 	}
-	if err := setBody(req); err != nil {
-		return err
+	if setBody != nil {
+		if err := setBody(req); err != nil {
+			return err
+		}
 	}
-	var submission map[string]any
-	return c.do(req, &submission)
-}
-
-func (c azureClient) do(req *policy.Request, into any) error {
 	resp, err := c.pipeline.Do(req)
 	if err != nil {
 		return err
 	}
-	if !runtime.HasStatusCode(resp, http.StatusOK) {
+	if !runtime.HasStatusCode(resp, http.StatusOK, http.StatusAccepted) {
 		return runtime.NewResponseError(resp)
 	}
 	return runtime.UnmarshalAsJSON(resp, into)
 }
 
-// bareBody sends what r has, and rewinds it for each attempt.
-func bareBody(r io.ReadSeekCloser) func(*policy.Request) error {
-	return func(req *policy.Request) error { return req.SetBody(r, "application/octet-stream") }
+// bodyOf sends what r has, and rewinds it for each attempt.
+func bodyOf(r io.ReadSeekCloser, contentType string) func(*policy.Request) error {
+	return func(req *policy.Request) error { return req.SetBody(r, contentType) }
 }
 
-// formBody sends a form that azcore makes.
-func formBody(r io.ReadSeekCloser) func(*policy.Request) error {
+// formOf sends a form that azcore makes.
+func formOf(r io.ReadSeekCloser) func(*policy.Request) error {
 	return func(req *policy.Request) error {
 		return runtime.SetMultipartFormData(req, map[string]any{"audio_file": r})
 	}

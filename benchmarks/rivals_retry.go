@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,6 +14,23 @@ import (
 )
 
 // The rivals of this file are HTTP clients that repeat what failed. They know no API.
+
+// A caller makes a call of such a client. The call has no body, or a form of formType.
+// It decodes the answer as a job.
+type caller func(ctx context.Context, method, url string, form []byte) error
+
+const formType = "multipart/form-data; boundary=synthetic"
+
+func (c caller) get(url string) func(context.Context) error {
+	return func(ctx context.Context) error { return c(ctx, http.MethodGet, url, nil) }
+}
+
+func setHeaders(h http.Header, token string, form []byte) {
+	h.Set("Authorization", "Bearer "+token)
+	if form != nil {
+		h.Set("Content-Type", formType)
+	}
+}
 
 // failsafe is failsafe-go's retry policy for HTTP, which follows Retry-After,
 // with the backoff of its documentation's example. Its default of 3 attempts
@@ -25,14 +44,17 @@ func failsafe(rt http.RoundTripper, retries int) *http.Client {
 	return &http.Client{Transport: failsafehttp.NewRoundTripper(rt, policy)}
 }
 
-// getFailsafe is a GET of a job through it.
-func getFailsafe(client *http.Client, url, token string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func failsafeCaller(client *http.Client, token string) caller {
+	return func(ctx context.Context, method, url string, form []byte) error {
+		var body io.Reader // nil, not an empty form, for a GET
+		if form != nil {
+			body = bytes.NewReader(form)
+		}
+		req, err := http.NewRequestWithContext(ctx, method, url, body)
 		if err != nil {
 			return err
 		}
-		req.Header.Set("Authorization", "Bearer "+token)
+		setHeaders(req.Header, token, form)
 		resp, err := client.Do(req)
 		return decodeByHand(resp, err)
 	}
@@ -56,11 +78,14 @@ func restyClient(base string, retries int) *resty.Client {
 		})
 }
 
-// getResty is a GET of a job through it.
-func getResty(client *resty.Client, path string) func(context.Context) error {
-	return func(ctx context.Context) error {
+func restyCaller(client *resty.Client) caller {
+	return func(ctx context.Context, method, url string, form []byte) error {
 		var job plainJob
-		resp, err := client.R().SetContext(ctx).SetResult(&job).Get(path)
+		req := client.R().SetContext(ctx).SetResult(&job)
+		if form != nil {
+			req.SetBody(form).SetHeader("Content-Type", formType)
+		}
+		resp, err := req.Execute(method, url)
 		if err == nil && resp.IsError() {
 			err = statusError(resp.StatusCode())
 		}
@@ -81,11 +106,14 @@ func restyClient3(base string, retries int) *resty3.Client {
 		SetRetryMaxWaitTime(30 * time.Second)
 }
 
-// getResty3 is a GET of a job through it.
-func getResty3(client *resty3.Client, path string) func(context.Context) error {
-	return func(ctx context.Context) error {
+func resty3Caller(client *resty3.Client) caller {
+	return func(ctx context.Context, method, url string, form []byte) error {
 		var job plainJob
-		resp, err := client.R().SetContext(ctx).SetResult(&job).Get(path)
+		req := client.R().SetContext(ctx).SetResult(&job)
+		if form != nil {
+			req.SetBody(form).SetHeader("Content-Type", formType)
+		}
+		resp, err := req.Execute(method, url)
 		if err == nil && resp.IsStatusFailure() {
 			err = statusError(resp.StatusCode())
 		}

@@ -13,7 +13,8 @@ type results struct {
 	uploads   []uploadResult
 	waiters   []waiter
 	waits     [][]waitResult
-	limits    [][]limitResult // by case
+	limits    [][]limitResult   // by case
+	virtual   [][]virtualResult // by client
 	conns     []connResult
 	deadlines []deadlineResult
 	sizes     []sizeResult
@@ -50,6 +51,17 @@ func (r *results) measureWaits(quick bool) error {
 func (r *results) measureLimits(quick bool) (err error) {
 	r.limits, err = measureLimits(first(limitClients(), quick), r.rounds, quick)
 	return err
+}
+
+func (r *results) measureVirtual(quick bool) error {
+	for _, l := range first(limitClients(), quick) {
+		var got []virtualResult
+		if err := runChild(&got, "-child", "limit", "-child-name", l.name); err != nil {
+			return err
+		}
+		r.virtual = append(r.virtual, got)
+	}
+	return nil
 }
 
 func (r *results) measureConnections(quick bool) error {

@@ -31,6 +31,9 @@ const (
 	nameAzureForm       = nameAzure + ", SetMultipartFormData"
 )
 
+// bare is the type of an upload that is no form.
+const bare = "application/octet-stream"
+
 func uploaders() []uploader {
 	return []uploader{
 		{nameOurs, "form; repeats after a 503", true, uploadOurs},
@@ -189,7 +192,8 @@ func uploadAzure(ctx context.Context, url, path string) error {
 	if err != nil {
 		return err
 	}
-	return newAzure(nil, 0, "synthetic").post(ctx, url+"/transcribe", bareBody(f)) // which closes f
+	var submission map[string]any
+	return newAzure(nil, 0, "synthetic").do(ctx, http.MethodPost, url+"/transcribe", bodyOf(f, bare), &submission) // which closes f
 }
 
 func uploadAzureForm(ctx context.Context, url, path string) error {
@@ -198,7 +202,8 @@ func uploadAzureForm(ctx context.Context, url, path string) error {
 		return err
 	}
 	defer f.Close()
-	return newAzure(nil, 0, "synthetic").post(ctx, url+"/transcribe", formBody(f))
+	var submission map[string]any
+	return newAzure(nil, 0, "synthetic").do(ctx, http.MethodPost, url+"/transcribe", formOf(f), &submission)
 }
 
 func uploadAWS(ctx context.Context, url, path string) error {
@@ -208,7 +213,7 @@ func uploadAWS(ctx context.Context, url, path string) error {
 	}
 	defer f.Close()
 	var submission map[string]any
-	return newAWS(nil, retry.NewStandard(), "synthetic").do(ctx, http.MethodPost, url+"/transcribe", f, &submission)
+	return newAWS(nil, retry.NewStandard(), "synthetic").do(ctx, http.MethodPost, url+"/transcribe", f, bare, &submission)
 }
 
 func uploadGitHub(ctx context.Context, url, path string) error {

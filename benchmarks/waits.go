@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
@@ -87,13 +84,10 @@ type waitResult struct {
 	Lag    sample // seconds from the job's end to the waiter's return
 }
 
-// beWaiter waits for jobs of lengths spread evenly over 10 % around each
-// nominal one, and prints what it took. It does so in a testing/synctest bubble,
-// whose clock moves on as soon as everything sleeps. A bubble belongs to a test
-// and a test to a process, so this is a child process. It ends inside the
-// bubble, since the tickers of assemblyai-go-sdk never stop and a bubble waits for them.
+// beWaiter waits in a child process for jobs of lengths spread evenly over 10 % around
+// each nominal one, and prints what it took.
 func beWaiter(name string) {
-	test := func(t *testing.T) {
+	inBubble(name, func(t *testing.T) (any, error) {
 		var results []waitResult
 		for _, w := range waiters() {
 			for _, length := range waitLengths {
@@ -102,13 +96,8 @@ func beWaiter(name string) {
 				}
 			}
 		}
-		if !t.Failed() && json.NewEncoder(os.Stdout).Encode(results) == nil {
-			os.Exit(0)
-		}
-	}
-	all := func(string, string) (bool, error) { return true, nil }
-	bubble := func(t *testing.T) { synctest.Test(t, test) }
-	testing.Main(all, []testing.InternalTest{{Name: name, F: bubble}}, nil, nil)
+		return results, nil
+	})
 }
 
 func waitFor(t *testing.T, w waiter, length time.Duration) waitResult {
