@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"mime/multipart"
 	"net/http"
 	"os"
 	"strconv"
@@ -569,6 +570,35 @@ func TestReadersThatFail(t *testing.T) {
 				require.Len(t, arrived, 1)
 				assert.False(t, arrived[0].Complete)
 			})
+		})
+	}
+}
+
+// A handler bounds the body of a request, and answers by the error.
+func TestAReaderThatIsTooLarge(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		bounded := http.MaxBytesReader(nil, io.NopCloser(bytes.NewReader(harness.Pattern(20_001))), 20_000)
+		_, err := harness.SubmitOf(t.Context(), harness.NewClient(t, srv), ambient.AudioReader("visit.mp3", bounded))
+		assert.IsType(t, &ambient.AudioError{}, err)
+		var tooLarge *http.MaxBytesError
+		require.ErrorAs(t, err, &tooLarge)
+		assert.Equal(t, int64(20_000), tooLarge.Limit)
+	})
+}
+
+// The handler of Example AudioReader (Browser) answers a browser that stalls, though a
+// Read of its body still runs. net/http answers when the Read is over.
+func TestStalledBrowserIsAnswered(t *testing.T) {
+	client := harness.NewClient(t, ambienttest.Start(t), ambient.WithStallTimeout(300*time.Millisecond))
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("audio", "visit.webm")
+	require.NoError(t, err)
+	_, err = file.Write(harness.Pattern(200_000))
+	require.NoError(t, err)
+	for name, length := range map[string]int64{"chunks": -1, "Content-Length": 300_000} {
+		t.Run(name, func(t *testing.T) {
+			harness.StalledBrowser(t, passOn(client), "/", form.FormDataContentType(), length, body.Bytes(), http.StatusBadGateway)
 		})
 	}
 }

@@ -27,6 +27,9 @@
 //		if err != nil {
 //			log.Fatal(err) // safe to log
 //		}
+//		if transcript.Submission.PossibleDuplicate() {
+//			log.Print("the service may hold this visit twice, so a person must look")
+//		}
 //		note, err := client.Scribes.CreateAndWait(ctx, &ambient.ScribeRequest{
 //			TemplateIDs: []int64{123}, // a template of your account
 //			Transcripts: []string{transcript.RawText},
@@ -134,22 +137,27 @@
 //
 // # Streaming a browser's upload
 //
-// A handler can pass a recording on while the browser sends it. [AudioReader] takes the
-// part of the multipart form, and [AudioReaderSize] takes a body with a Content-Length.
+// A handler can pass a recording on while the browser sends it. [AudioReaderSize] takes
+// a body with a Content-Length. [AudioReader] takes any other body or the part of a
+// multipart form, and sends it in chunks. "Example AudioReader (Browser)" is a handler.
 //
 //   - Let the browser send the form fields before the audio, since the audio is read as
-//     it is sent.
+//     it is sent. Bound the body with http.MaxBytesReader. Set no ReadTimeout and no
+//     WriteTimeout on the server.
 //   - Do not give the context of the browser's request to the submit. A browser that
 //     leaves after the last byte would cost you the id. Use context.WithoutCancel with a
-//     timeout. A browser that leaves earlier breaks the reader, and that ends the upload.
-//   - A stream is sent once. If the error is [MaybeSubmitted], leave the visit to a
-//     person, as Jobs says. Else ask the browser for the recording again.
-//   - No Read of the reader begins after the call has returned. A Read that still runs
-//     then may end later, and what it brings is dropped.
+//     timeout. For a shutdown, end that context with context.AfterFunc.
+//   - After an error, call http.NewResponseController(w).SetReadDeadline(time.Now())
+//     before you answer. A Read that still runs holds a lock that net/http needs for the
+//     answer and for Shutdown. What such a Read brings is dropped, and no Read begins.
+//   - A browser that leaves breaks the reader, and that ends the upload. Nothing is read
+//     while the call waits for a rate limit. Bound this wait with [WithMaxLimitWait].
+//   - Once a byte of a stream was sent, the request is not repeated. If the error is
+//     [MaybeSubmitted], leave the visit to a person, as Jobs says. Else ask the browser
+//     for the recording again.
 //
 // A recording that cannot be recorded again deserves a disk first. Store what the
-// browser sends, and submit it with [AudioFile]. The example of AudioReader shows a
-// handler.
+// browser sends, and submit it with [AudioFile].
 //
 // # Rate limits
 //

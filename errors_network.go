@@ -61,7 +61,8 @@ func (e *NetworkError) Is(target error) bool {
 	return target == context.DeadlineExceeded && e != nil && e.history.endsAtDeadline()
 }
 
-// Timeout reports whether the cause was a timeout, as a net.Error does.
+// Timeout reports whether the cause was a timeout, as a net.Error does. If it was one of
+// this client's options, errors.Is finds os.ErrDeadlineExceeded.
 func (e *NetworkError) Timeout() bool {
 	t, ok := errors.AsType[interface {
 		error

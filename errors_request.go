@@ -39,7 +39,9 @@ func (e *RequestError) Unwrap() error {
 
 // AudioError is a source of audio that failed, ended early, or changed while
 // it was being sent. The connection was cut, so the service has no whole
-// request.
+// request. errors.Is and errors.As find the source's error, such as an
+// *http.MaxBytesError. If the source gave no byte for WithStallTimeout, errors.Is finds
+// os.ErrDeadlineExceeded.
 type AudioError struct {
 	Part   int   // which audio of the request, counted from 0
 	Offset int64 // bytes of it sent before

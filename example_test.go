@@ -5,10 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"mime/multipart"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"time"
@@ -272,63 +268,6 @@ func ExampleAudioReaderSize() {
 	upload(ambient.AudioReaderSize("visit.mp3", stream, stream.Size()))
 
 	// Output: audio-1.mp3, audio/mpeg
-}
-
-// A handler that passes the upload of a browser on while it arrives. See "Streaming a
-// browser's upload" in the package documentation.
-func ExampleAudioReader_browser() {
-	server, client := fakeAPI()
-	defer server.Close()
-
-	handler := func(w http.ResponseWriter, r *http.Request) {
-		form, err := r.MultipartReader()
-		if err != nil {
-			http.Error(w, "a multipart form is required", http.StatusBadRequest)
-			return
-		}
-		request := &ambient.TranscriptionRequest{}
-		for {
-			part, err := form.NextPart()
-			if err != nil {
-				http.Error(w, "the form has no audio", http.StatusBadRequest)
-				return
-			}
-			if part.FormName() == "audio" {
-				request.Audio = ambient.AudioReader("visit.webm", part)
-				break // the form fields come first
-			}
-			value, _ := io.ReadAll(io.LimitReader(part, 1<<10))
-			request.PatientName = string(value)
-		}
-		// A browser that leaves after the last byte must not cost the id. One that leaves
-		// before that breaks the reader, which ends the upload.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Hour)
-		defer cancel()
-		submission, err := client.Transcriptions.Submit(ctx, request)
-		if err != nil {
-			fmt.Println("maybe submitted:", ambient.MaybeSubmitted(err))
-			http.Error(w, "the upload failed", http.StatusBadGateway)
-			return
-		}
-		fmt.Println("stored id", submission.ID) // before the browser hears of it
-		w.WriteHeader(http.StatusAccepted)
-	}
-
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	form.WriteField("patient", "Alex Example (synthetic)")
-	file, _ := form.CreateFormFile("audio", "visit.webm")
-	file.Write([]byte("\x1aE\xdf\xa3 synthetic audio"))
-	form.Close()
-	r := httptest.NewRequest("POST", "/visits", &body)
-	r.Header.Set("Content-Type", form.FormDataContentType())
-	w := httptest.NewRecorder()
-	handler(w, r)
-	fmt.Println(w.Code)
-
-	// Output:
-	// stored id 101
-	// 202
 }
 
 // For a recording whose type is not recognised.

@@ -270,6 +270,7 @@ func WithTracer(start func(ctx context.Context, op Operation) (context.Context, 
 // direction, and none moved for d. The default is 60 s, and 0 means never. The attempt
 // is a *NetworkError whose Timeout is true, and is repeated as such. Where the source of
 // the audio gave no byte for d, the call ends with an *AudioError.
+// errors.Is finds os.ErrDeadlineExceeded in both.
 func WithStallTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d < 0 {

@@ -138,14 +138,14 @@ func (s *TranscriptionsService) Get(ctx context.Context, id int64, opts ...CallO
 // Wait polls a transcription until it ends or ctx does. It needs only the id, so it
 // works in another process too. A transcription that failed is returned together with
 // the error of Transcription.Err. If the wait ends first, the error is a *WaitError and
-// the transcription is nil.
+// the transcription is nil. An id below 1 is a *RequestError.
 func (s *TranscriptionsService) Wait(ctx context.Context, id int64, opts ...WaitOption) (*Transcription, error) {
 	return s.waiter(opts).wait(ctx, id)
 }
 
 // WaitAll waits for many transcriptions and yields each one when it ends, with the
-// error that Wait would return. The transcription is never nil. With a *WaitError it
-// has only its ID. At most 8 polls are in flight. An id that is given twice is yielded
+// error that Wait would return. The transcription is never nil. Without an answer it has
+// only its ID. At most 8 polls are in flight. An id that is given twice is yielded
 // once. When ctx ends, WaitAll yields each unfinished id with a *WaitError. Leaving the
 // loop cancels the polls in flight.
 //

@@ -103,6 +103,9 @@ type pollResult[T job] struct {
 
 // wait waits for an existing job, which may be done already.
 func (w *waiter[T]) wait(ctx context.Context, id int64) (T, error) {
+	if id < 1 {
+		return w.get(ctx, id) // which refuses it
+	}
 	now := time.Now()
 	return w.follow(ctx, &pollState{id: id, call: w.number, started: now, due: now})
 }

@@ -19,7 +19,11 @@ func (w *waiter[T]) waitAll(ctx context.Context, ids []int64) iter.Seq2[T, error
 		ctx, cancel := context.WithCancel(ctx)
 		defer a.drain()
 		defer cancel()
-		a.beginAll(ctx, ids)
+		for _, id := range a.beginAll(ctx, ids) {
+			if _, err := a.get(ctx, id); !yield(a.empty(id), err) {
+				return
+			}
+		}
 		for a.due.Len()+a.inFlight > 0 && ctx.Err() == nil {
 			a.start()
 			p, ok := a.next(ctx)
@@ -34,19 +38,26 @@ func (w *waiter[T]) waitAll(ctx context.Context, ids []int64) iter.Seq2[T, error
 	}
 }
 
-// beginAll begins the wait for each id, once. All are due now, so in heap order.
-func (a *allWaiter[T]) beginAll(ctx context.Context, ids []int64) {
+// beginAll begins the wait for each id, once. All are due now, so in heap order. It
+// returns the ids below 1, which get refuses.
+func (a *allWaiter[T]) beginAll(ctx context.Context, ids []int64) (refused []int64) {
 	now := time.Now()
 	seen := make(map[int64]bool, len(ids))
 	a.due = make(dueHeap, 0, len(ids))
 	for _, id := range ids {
-		if !seen[id] {
-			seen[id] = true
-			k := &pollState{id: id, call: a.client.nextCall(), started: now, due: now}
-			a.begin(ctx, k)
-			a.due = append(a.due, k)
+		if seen[id] {
+			continue
 		}
+		seen[id] = true
+		if id < 1 {
+			refused = append(refused, id)
+			continue
+		}
+		k := &pollState{id: id, call: a.client.nextCall(), started: now, due: now}
+		a.begin(ctx, k)
+		a.due = append(a.due, k)
 	}
+	return refused
 }
 
 type allWaiter[T job] struct {

@@ -2,6 +2,8 @@ package ambient_test
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"testing"
@@ -63,16 +65,54 @@ func TestWaitAllErrors(t *testing.T) {
 		assert.NoError(t, got[completes])
 		assert.IsType(t, &ambient.TranscriptionFailedError{}, got[fails])
 		assert.IsType(t, &ambient.TranscriptionIncompleteError{}, got[incomplete])
-		for _, id := range []int64{missing, 0, -5} {
-			var ended *ambient.WaitError
-			require.ErrorAs(t, got[id], &ended)
-			assert.Equal(t, id, ended.ID)
-		}
+		var ended *ambient.WaitError
+		require.ErrorAs(t, got[missing], &ended)
+		assert.Equal(t, int64(missing), ended.ID)
 		var notFound *ambient.NotFoundError
 		assert.ErrorAs(t, got[missing], &notFound)
-		var bad *ambient.RequestError
-		assert.ErrorAs(t, got[0], &bad)
+		assert.IsType(t, &ambient.RequestError{}, got[0])
+		assert.IsType(t, &ambient.RequestError{}, got[-5])
 	})
+}
+
+// No job has an id below 1, so a wait for one never begins. A WaitError would ask for
+// another wait.
+func TestWaitsOfWrongIDsAreRefused(t *testing.T) {
+	srv := ambienttest.StartInMemory(t)
+	polled := func(ambient.PollEvent) { t.Error("polled") }
+	var events harness.Events
+	client := harness.NewClient(t, srv, ambient.WithObserver(events.Observe))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, ctx := range []context.Context{t.Context(), ended} {
+		for _, id := range []int64{0, -1, math.MinInt64} {
+			tr, err := client.Transcriptions.Wait(ctx, id, ambient.WithOnPoll(polled))
+			assert.Nil(t, tr)
+			assert.Equal(t, "ambient: transcription_id: must be 1 or more", fmt.Sprint(err))
+			assert.IsType(t, &ambient.RequestError{}, err)
+
+			scribe, err := client.Scribes.Wait(ctx, id, ambient.WithOnPoll(polled))
+			assert.Nil(t, scribe)
+			assert.Equal(t, "ambient: scribe_id: must be 1 or more", fmt.Sprint(err))
+			assert.IsType(t, &ambient.RequestError{}, err)
+
+			yielded := 0
+			for tr, err := range client.Transcriptions.WaitAll(ctx, []int64{id, id}, ambient.WithOnPoll(polled)) {
+				yielded++
+				assert.Equal(t, id, tr.ID)
+				assert.IsType(t, &ambient.RequestError{}, err)
+			}
+			for scribe, err := range client.Scribes.WaitAll(ctx, []int64{id, 0}, ambient.WithOnPoll(polled)) {
+				yielded++
+				assert.Equal(t, id, scribe.ID)
+				assert.IsType(t, &ambient.RequestError{}, err)
+				break
+			}
+			assert.Equal(t, 2, yielded)
+		}
+	}
+	srv.AssertCount(t, "*", 0)
+	assert.Empty(t, events.All())
 }
 
 func TestWaitAllOfScribes(t *testing.T) {

@@ -20,7 +20,8 @@ var llmsImports = map[string]string{
 	"ambient.":     `ambient "github.com/ambient-scribe/ambient-go"`,
 	"ambienttest.": `"github.com/ambient-scribe/ambient-go/ambienttest"`,
 	"context.":     `"context"`, "errors.": `"errors"`, "fmt.": `"fmt"`, "http.": `"net/http"`, "log.": `"log"`,
-	"slog.": `"log/slog"`, "synctest.": `"testing/synctest"`, "testing.": `"testing"`, "time.": `"time"`,
+	"harness.": `"github.com/ambient-scribe/ambient-go/internal/conformance/harness"`,
+	"slog.":    `"log/slog"`, "synctest.": `"testing/synctest"`, "testing.": `"testing"`, "time.": `"time"`,
 }
 
 // Every Go block of llms.txt compiles, and passes against the fake API.
@@ -58,11 +59,15 @@ func TestLLMsSnippets(t *testing.T) {
 }
 
 // llmsTest makes a test file of a snippet. A snippet that uses a client and makes none
-// gets one.
+// gets one. A handler must answer a browser that stalls.
 func llmsTest(name, code string) string {
 	body := "var snippet = func(ctx context.Context, client *ambient.Client) error {\n" + code + "\nreturn nil\n}\n" +
-		"client, err := ambient.NewClient()\nif err != nil {\nt.Fatal(err)\n}\n" +
+		"client, err := ambient.NewClient(ambient.WithStallTimeout(time.Second))\nif err != nil {\nt.Fatal(err)\n}\n" +
 		"if err := snippet(t.Context(), client); err != nil {\nt.Fatal(err)\n}\n"
+	if strings.HasPrefix(code, "http.HandleFunc(") {
+		body += "for _, length := range []int64{-1, 300_000} {\n" +
+			"harness.StalledBrowser(t, http.DefaultServeMux, \"/visits\", \"audio/webm\", length, make([]byte, 200_000), http.StatusBadGateway)\n}\n"
+	}
 	if strings.HasPrefix(code, "synctest.") {
 		body = code + "\n"
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -67,6 +68,7 @@ func TestADeadConnectionIsCut(t *testing.T) {
 				assert.Equal(t, c.sent, network.Sent)
 				assert.ErrorContains(t, err, c.text)
 				assert.True(t, network.Timeout())
+				assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
 				var netErr net.Error
 				assert.ErrorAs(t, err, &netErr)
 				taken := c.route == harness.SubmitRoute && c.sent != ambient.PartlySent
@@ -227,6 +229,7 @@ func TestAHangingSourceDoesNotHoldTheCall(t *testing.T) {
 				if isNetwork {
 					assert.Equal(t, ambient.PartlySent, network.Sent)
 				} else {
+					assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
 					assert.Equal(t, 0, broken.Part)
 					assert.GreaterOrEqual(t, broken.Offset, int64(64<<10))
 				}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go/internal/origin"
@@ -58,8 +59,9 @@ var (
 
 type timeout string
 
-func (t timeout) Error() string { return string(t) }
-func (timeout) Timeout() bool   { return true }
+func (t timeout) Error() string      { return string(t) }
+func (timeout) Timeout() bool        { return true }
+func (timeout) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
 // A Report is what became of one exchange.
 type Report struct {

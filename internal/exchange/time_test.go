@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -138,6 +139,8 @@ func TestBounds(t *testing.T) {
 				var timeout interface{ Timeout() bool }
 				require.ErrorAs(t, r.Err, &timeout)
 				assert.True(t, timeout.Timeout())
+				assert.ErrorIs(t, r.Err, os.ErrDeadlineExceeded)
+				assert.NotErrorIs(t, r.Err, context.DeadlineExceeded, "that of the caller")
 			})
 		})
 	}
