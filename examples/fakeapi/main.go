@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: fake.Handler()}
+	server := &http.Server{Handler: fake.Handler(), ReadHeaderTimeout: time.Minute}
 	closed := context.AfterFunc(ctx, func() { server.Close() })
 	defer closed()
 

@@ -118,7 +118,7 @@ func demonstrate(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	proxy := &http.Server{Handler: forward}
+	proxy := &http.Server{Handler: forward, ReadHeaderTimeout: time.Minute}
 	go proxy.Serve(listener)
 	defer proxy.Close()
 	proxyURL := "http://" + listener.Addr().String()
@@ -144,7 +144,8 @@ func (p *forwardProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only CONNECT", http.StatusMethodNotAllowed)
 		return
 	}
-	target, err := net.DialTimeout("tcp", r.Host, 10*time.Second)
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	target, err := dialer.DialContext(r.Context(), "tcp", r.Host)
 	if err != nil {
 		http.Error(w, "no connection", http.StatusBadGateway)
 		return

@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	clinic.liveBadDay(ctx)
-	if err := telemetry.print(stdout, page); err != nil {
+	if err := telemetry.print(ctx, stdout, page); err != nil {
 		return err
 	}
 	for *listen != "" && ctx.Err() == nil {

@@ -59,7 +59,7 @@ func live(t *testing.T, options ...ambienttest.Option) *livedDay {
 	require.NoError(t, err)
 	clinic.liveBadDay(t.Context())
 	var printed bytes.Buffer
-	require.NoError(t, telemetry.print(&printed, site.URL+"/metrics"))
+	require.NoError(t, telemetry.print(t.Context(), &printed, site.URL+"/metrics"))
 	return &livedDay{telemetry, server, printed.String(), metricsOf(t, site.URL+"/metrics")}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -18,10 +19,10 @@ import (
 )
 
 // print shows the traces, the log, and the metrics as the page shows them.
-func (t *telemetry) print(w io.Writer, page string) error {
+func (t *telemetry) print(ctx context.Context, w io.Writer, page string) error {
 	t.printTraces(w)
 	t.printLog(w)
-	return printMetrics(w, page)
+	return printMetrics(ctx, w, page)
 }
 
 func (t *telemetry) printTraces(w io.Writer) {
@@ -98,9 +99,9 @@ func (t *telemetry) printLog(w io.Writer) {
 }
 
 // printMetrics leaves out the buckets of histograms that have no exemplar.
-func printMetrics(w io.Writer, page string) error {
+func printMetrics(ctx context.Context, w io.Writer, page string) error {
 	fmt.Fprint(w, "\nMETRICS, without the buckets that have no exemplar\n\n")
-	request, err := http.NewRequest(http.MethodGet, page, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (s *Server) Resume() error {
 	}
 	defer db.Close()
 	for range 600 {
-		if err = db.Ping(); err == nil {
+		if err = db.PingContext(context.Background()); err == nil {
 			return nil
 		}
 		time.Sleep(100 * time.Millisecond)
