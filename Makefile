@@ -22,7 +22,7 @@ PLATFORMS   = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wi
 SYSTEMS     = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 TESTS       = . ./ambienttest ./internal/...
 
-.PHONY: help test race cover deps fuzz bench quick kills quickstart modules builds check nightly \
+.PHONY: help test race cover deps fuzz bench quick kills quickstart modules mutants builds check nightly \
 	platforms platforms-modules bits32 fips vet staticcheck golangci lint actionlint vulncheck api api-update release release-check
 
 help: ## this list
@@ -73,6 +73,10 @@ fuzz: ## each fuzz test, for FUZZTIME
 			go -C "$$(dirname "$$file")" test -vet=off -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x . || exit 1; \
 		done || exit 1; \
 	done
+
+# A change may allocate for ever.
+mutants: ## every small change of the core must fail a test, or be in survivors.txt; takes hours
+	ulimit -v 12000000 2>/dev/null; go run -C internal/mutants .
 
 bench: ## the benchmarks beside the rivals, and of the pipeline; writes benchmarks/RESULTS.md
 	go run -C benchmarks .
@@ -139,9 +143,10 @@ check: ## everything that must hold before a change lands
 	$(MAKE) quickstart fuzz quick
 	$(MAKE) -j2 -O kills modules # the kills mostly wait
 
-nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
+nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing, changes of the core
 	$(MAKE) check golangci builds platforms platforms-modules bits32 release-check
 	$(MAKE) kills KILLS=200 FREEZES=12 CRASHES=7
 	go -C internal/conformance/transports test -race -tags nightly ./...
 	$(MAKE) cover COUNT=10
+	$(MAKE) mutants
 	$(MAKE) fuzz FUZZTIME=10m

@@ -1,0 +1,3 @@
+module github.com/ambient-scribe/ambient-go/internal/mutants
+
+go 1.26.0
