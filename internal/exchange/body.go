@@ -42,7 +42,7 @@ func (b *countedBody) Read(p []byte) (n int, err error) {
 func (b *countedBody) begin() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.answering && !b.answered {
+	if b.answering {
 		b.awaitReturn()
 	}
 	switch {
@@ -123,7 +123,7 @@ func (b *countedBody) isSecond() bool {
 
 // isLast reports whether n bytes and err are the end of the body.
 func (b *countedBody) isLast(n int, err error) bool {
-	return err == io.EOF || err == nil && b.read+int64(n) == b.body.Len()
+	return err == io.EOF || b.read+int64(n) == b.body.Len()
 }
 
 func (b *countedBody) Close() error {

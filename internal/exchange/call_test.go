@@ -54,6 +54,7 @@ func TestCommit(t *testing.T) {
 					Commit:   func(context.Context) error { calls++; return refuse },
 				})
 				assert.Equal(t, c.calls, calls)
+				assert.Equal(t, c.body == nil && refuse != nil || strings.Contains(c.name, "no connection"), r.NotSent)
 				if calls > 0 && refuse != nil {
 					assert.Equal(t, errNotNow, r.CommitErr)
 					assert.Equal(t, exchange.ErrNotCommitted, r.Err)
@@ -70,10 +71,13 @@ func TestCommit(t *testing.T) {
 // TestCommitKeepsTheLastBytesBack, with buffers of any size.
 func TestCommitKeepsTheLastBytesBack(t *testing.T) {
 	for _, b := range []body{{content: "abcdef"}, {content: "abcdef", chunked: true}} {
-		for size := 1; size < 8; size++ {
+		for size := 1; size < 16; size++ {
+			if size == 8 {
+				b.read = endApart
+			}
 			got, before := "", -1
 			r := send(func(r *http.Request) (*http.Response, error) {
-				p := make([]byte, size)
+				p := make([]byte, size%8+1)
 				for {
 					n, err := r.Body.Read(p)
 					if got += string(p[:n]); err != nil {
@@ -83,9 +87,67 @@ func TestCommitKeepsTheLastBytesBack(t *testing.T) {
 			}, b, exchange.Options{SuccessBody: 100, NoReplay: true, Commit: func(context.Context) error { before = len(got); return nil }})
 			assert.NoError(t, r.Err)
 			assert.Equal(t, "abcdef", got)
-			assert.Equal(t, (len("abcdef")-1)/size*size, before)
+			assert.Equal(t, lastBegins(size%8+1, b), before)
 		}
 	}
+}
+
+// endApart gives io.EOF behind the last bytes, as a file does.
+func endApart(p []byte, next func([]byte) (int, error)) (int, error) {
+	n, err := next(p)
+	if n > 0 {
+		err = nil
+	}
+	return n, err
+}
+
+// lastBegins is how much leaves before the last bytes, read with a buffer of a size. Where
+// the length is unknown, only the end shows what was the last.
+func lastBegins(size int, b body) int {
+	if b.chunked && b.read != nil {
+		return len(b.content)
+	}
+	return (len(b.content) - 1) / size * size
+}
+
+// TestACopyIsNoRequest: with Commit a transport may sign a whole copy, and then send.
+func TestACopyIsNoRequest(t *testing.T) {
+	for _, o := range []exchange.Options{
+		{NoReplay: true, Commit: func(context.Context) error { return nil }},
+		{NoReplay: true, Progress: func(int64) {}},
+	} {
+		send(func(r *http.Request) (*http.Response, error) {
+			assert.Len(t, all(copyOf(r)), 1000)
+			of(r).connect()
+			assert.Len(t, all(r.Body), 1000)
+			return nil, errLost
+		}, long, o)
+	}
+}
+
+// TestWithoutNoReplay a second whole body leaves, and is reported.
+func TestWithoutNoReplay(t *testing.T) {
+	r := send(func(r *http.Request) (*http.Response, error) {
+		of(r).connect()
+		assert.Len(t, all(r.Body), 1000)
+		assert.Len(t, all(copyOf(r)), 1000)
+		return nil, errLost
+	}, long, exchange.Options{Progress: func(int64) {}})
+	assert.True(t, r.Replayed)
+}
+
+// TestProgress hears of bytes, and of no end without any.
+func TestProgress(t *testing.T) {
+	var heard []int64
+	send(func(r *http.Request) (*http.Response, error) {
+		p := make([]byte, 4)
+		for {
+			if _, err := r.Body.Read(p); err != nil {
+				return nil, errLost
+			}
+		}
+	}, body{content: "abcdef", read: endApart, chunked: true}, exchange.Options{Progress: func(sent int64) { heard = append(heard, sent) }})
+	assert.Equal(t, []int64{4, 6}, heard)
 }
 
 // TestCommitGuardsOneRequest: a second body comes to its end only where there cannot be

@@ -223,12 +223,17 @@ func TestEverythingIsClosed(t *testing.T) {
 // gets no byte more, so the proof stays true.
 func TestNothingLeavesAfterTheEnd(t *testing.T) {
 	var writer io.ReadCloser
+	var ctx context.Context
+	reads := 0
 	r := send(func(r *http.Request) (*http.Response, error) {
-		writer = r.Body
+		ctx, writer = r.Context(), r.Body
 		some(writer, 3)
 		return nil, errLost
-	}, body{content: "abcdef"}, exchange.Options{})
+	}, body{content: "abcdef", read: func(p []byte, next func([]byte) (int, error)) (int, error) { reads++; return next(p) }}, exchange.Options{})
+	assert.Error(t, ctx.Err())
+	reads = 0
 	n, err := writer.Read(make([]byte, 10))
+	assert.Zero(t, reads, "the source is not read either")
 	assert.Zero(t, n)
 	assert.Error(t, err)
 	assert.NotErrorIs(t, err, io.EOF, "an end would make a short body look whole")
@@ -252,3 +257,103 @@ func TestARefusalEndsTheBody(t *testing.T) {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestAnswerOfAnotherOrigin, to which a transport followed a redirect, is an error, and its
+// body is closed.
+func TestAnswerOfAnotherOrigin(t *testing.T) {
+	for from, want := range map[string]error{
+		"":                        nil, // the transport does not say
+		"http://127.0.0.1/job/1":  nil,
+		"http://127.0.0.2/":       exchange.ErrOtherOrigin,
+		"https://127.0.0.1/":      exchange.ErrOtherOrigin,
+		"http://127.0.0.1:81/":    exchange.ErrOtherOrigin,
+		"http://attacker.example": exchange.ErrOtherOrigin,
+	} {
+		for _, withBody := range []bool{true, false} {
+			closed := &closeCounter{Reader: strings.NewReader("{}")}
+			r := send(func(*http.Request) (*http.Response, error) {
+				resp := &http.Response{StatusCode: 200, Header: http.Header{}, Request: &http.Request{}, ContentLength: -1}
+				if withBody {
+					resp.Body = closed
+				}
+				if from != "" {
+					resp.Request, _ = http.NewRequest(http.MethodGet, from, nil)
+				}
+				return resp, nil
+			}, nil, exchange.Options{SuccessBody: 100})
+			assert.Equal(t, want, r.Err, from)
+			assert.Equal(t, want == nil, r.Status == 200, from)
+			assert.Equal(t, withBody, closed.closed.Load() > 0, from)
+		}
+	}
+}
+
+type closeCounter struct {
+	io.Reader
+	closed atomic.Int32
+}
+
+func (c *closeCounter) Close() error { c.closed.Add(1); return nil }
+
+// TestASourceFailsOnce: a transport that reads a copy without an error does not heal it.
+func TestASourceFailsOnce(t *testing.T) {
+	errDisk := errors.New("disk")
+	reads := 0
+	r := send(func(r *http.Request) (*http.Response, error) {
+		of(r).connect()
+		some(r.Body, 3)
+		some(r.Body, 1)
+		some(copyOf(r), 1)
+		return nil, errLost
+	}, body{content: "abcdef", read: func(p []byte, next func([]byte) (int, error)) (int, error) {
+		if reads++; reads == 2 {
+			return 0, errDisk
+		}
+		return next(p[:min(len(p), 3)])
+	}}, exchange.Options{})
+	assert.ErrorIs(t, r.SourceErr, errDisk)
+	assert.Equal(t, int64(3), r.BytesSent)
+}
+
+// TestNothingLeavesOfASourceThatFails where only a part of it was looked at before.
+func TestNothingLeavesOfASourceThatFails(t *testing.T) {
+	errDisk := errors.New("disk")
+	reads := 0
+	r := send(func(r *http.Request) (*http.Response, error) {
+		some(r.Body, 3)
+		of(r).connect()
+		some(r.Body, 1)
+		return nil, errLost
+	}, body{content: "abcdef", read: func(p []byte, next func([]byte) (int, error)) (int, error) {
+		if reads++; reads == 2 {
+			return 0, errDisk
+		}
+		return next(p[:min(len(p), 3)])
+	}}, exchange.Options{})
+	assert.ErrorIs(t, r.SourceErr, errDisk)
+	assert.Zero(t, r.BytesSent)
+}
+
+// TestTheLastBytesWithAnError leave, so the whole request may be there.
+func TestTheLastBytesWithAnError(t *testing.T) {
+	r := send(func(r *http.Request) (*http.Response, error) {
+		of(r).connect()
+		_, err := io.Copy(io.Discard, r.Body)
+		return nil, err
+	}, body{content: "abcdef", read: func(p []byte, next func([]byte) (int, error)) (int, error) {
+		n, _ := next(p)
+		return n, errLost
+	}}, exchange.Options{})
+	assert.True(t, r.FullySent)
+	assert.Equal(t, errLost, r.Err)
+}
+
+// TestAnAnswerIsKept that was read whole before the caller's context ended.
+func TestAnAnswerIsKept(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	r := sendContext(ctx, func(*http.Request) (*http.Response, error) {
+		return respond(200, readerFunc(func(p []byte) (int, error) { cancel(); return copy(p, "{}"), io.EOF })), nil
+	}, nil, exchange.Options{SuccessBody: 100})
+	assert.NoError(t, r.Err)
+	assert.Equal(t, "{}", string(r.Body))
+}

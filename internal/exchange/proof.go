@@ -95,10 +95,12 @@ func (x *exchange) onGotConn(info httptrace.GotConnInfo) {
 		return
 	}
 	x.sentBefore = x.sentBefore || x.conns > 0 && x.sentWhole()
-	if x.sentBefore && x.NoReplay {
-		x.cut(ErrReplay)
+	if x.sentBefore {
+		x.replayed = true
+		if x.NoReplay {
+			x.cut(ErrReplay)
+		}
 	}
-	x.replayed = x.replayed || x.sentBefore
 	x.conns++
 	x.conn = info
 	x.dialing, x.writing, x.answering = false, true, false

@@ -77,6 +77,7 @@ func TestProof(t *testing.T) {
 			assert.False(t, r.Replayed)
 			assert.NoError(t, r.SourceErr)
 			assert.Equal(t, errLost, r.Err)
+			assert.Equal(t, r.Conns > 0, r.ConnReused)
 		})
 	}
 }
@@ -129,14 +130,52 @@ func TestReplays(t *testing.T) {
 			all(copyOf(r))
 		}, true},
 		{"signed and sent", long, func(r *http.Request, n network) { all(copyOf(r)); all(copyOf(r)); n.connect(); all(r.Body) }, false},
+		{"a copy begun, the connection had, the copy and the body read", long, func(r *http.Request, n network) {
+			c := copyOf(r)
+			some(c, 10)
+			n.connect()
+			all(c)
+			all(r.Body)
+		}, false},
+		{"the same, the copy read last", long, func(r *http.Request, n network) {
+			c := copyOf(r)
+			some(c, 10)
+			n.connect()
+			all(r.Body)
+			all(c)
+		}, false},
+		{"buffered, sent twice, and a third time in part", long, func(r *http.Request, n network) {
+			all(r.Body)
+			n.connect()
+			n.connect()
+			some(copyOf(r), 10)
+			n.connect()
+		}, true},
+		{"the end read twice", long, func(r *http.Request, n network) { n.connect(); all(r.Body); all(r.Body) }, false},
 		{"two whole bodies on what is called one connection", long, func(r *http.Request, n network) { n.connect(); all(r.Body); all(copyOf(r)) }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := send(func(r *http.Request) (*http.Response, error) { c.rt(r, of(r)); return accepted(), nil }, c.body, exchange.Options{SuccessBody: 100})
-			assert.Equal(t, c.replayed, r.Replayed)
-			assert.True(t, r.FullySent)
+			one := c.name == "two whole bodies on what is called one connection" // with NoReplay the second has no last byte
+			for _, answer := range []bool{true, false} {
+				r := send(func(r *http.Request) (*http.Response, error) {
+					if c.rt(r, of(r)); answer {
+						return accepted(), nil
+					}
+					return nil, errLost
+				}, c.body, exchange.Options{SuccessBody: 100})
+				assert.Equal(t, c.replayed, r.Replayed)
+				assert.True(t, r.FullySent)
+				assert.Equal(t, answer, r.Err == nil, r.Err)
 
-			r = send(func(r *http.Request) (*http.Response, error) {
+				r = send(func(r *http.Request) (*http.Response, error) { // does not look at its context
+					if c.rt(r, of(r)); answer {
+						return accepted(), nil
+					}
+					return nil, errLost
+				}, c.body, exchange.Options{SuccessBody: 100, NoReplay: true})
+				assert.Equal(t, c.replayed && answer && !one, r.Replayed)
+			}
+			r := send(func(r *http.Request) (*http.Response, error) {
 				c.rt(r, of(r))
 				if r.Context().Err() != nil {
 					return nil, r.Context().Err()
@@ -144,13 +183,9 @@ func TestReplays(t *testing.T) {
 				return accepted(), nil
 			}, c.body, exchange.Options{SuccessBody: 100, NoReplay: true})
 			assert.True(t, r.FullySent)
-			switch c.name {
-			case "two whole bodies on what is called one connection": // the second has no last byte, and the first its answer
-				assert.NoError(t, r.Err)
-				assert.False(t, r.Replayed)
-			default:
-				assert.Equal(t, c.replayed, r.Err == exchange.ErrReplay, r.Err)
-			}
+			assert.False(t, r.Replayed)
+			assert.NoError(t, r.SourceErr)
+			assert.Equal(t, c.replayed && !one, r.Err == exchange.ErrReplay, r.Err)
 		})
 	}
 }
@@ -162,7 +197,7 @@ func (nowhere) RemoteAddr() net.Addr { return nil }
 
 // TestASecondWholeBodyHasNoEnd with NoReplay, so it is no second request.
 func TestASecondWholeBodyHasNoEnd(t *testing.T) {
-	send(func(r *http.Request) (*http.Response, error) {
+	r := send(func(r *http.Request) (*http.Response, error) {
 		of(r).connect()
 		assert.Len(t, all(r.Body), 1000)
 		_, err := io.Copy(io.Discard, io.LimitReader(copyOf(r), 999))
@@ -172,6 +207,25 @@ func TestASecondWholeBodyHasNoEnd(t *testing.T) {
 		assert.Less(t, n, int64(1000))
 		return accepted(), nil
 	}, long, exchange.Options{SuccessBody: 100, NoReplay: true})
+	assert.NoError(t, r.SourceErr)
+}
+
+// TestTheBodyIsRead from the first Read on, whoever reads and whatever is sent.
+func TestTheBodyIsRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		rt   func(r *http.Request, n network)
+		read bool
+	}{
+		"nothing":             {func(r *http.Request, n network) { n.connect() }, false},
+		"a byte":              {func(r *http.Request, n network) { n.connect(); some(r.Body, 1) }, true},
+		"a byte of a copy":    {func(r *http.Request, n network) { some(copyOf(r), 1); _ = copyOf(r); n.ask() }, true},
+		"a copy, unread":      {func(r *http.Request, n network) { _ = copyOf(r); n.connect() }, false},
+		"the second copy":     {func(r *http.Request, n network) { _ = copyOf(r); some(copyOf(r), 1) }, true},
+		"with no room at all": {func(r *http.Request, n network) { _, _ = r.Body.Read(nil) }, true},
+	} {
+		r := send(func(r *http.Request) (*http.Response, error) { c.rt(r, of(r)); return nil, errLost }, long, exchange.Options{})
+		assert.Equal(t, c.read, r.BodyRead, name)
+	}
 }
 
 // TestLostExpect: a connection that is lost before Expect: 100-continue has an answer,
@@ -191,16 +245,24 @@ func TestLostExpect(t *testing.T) {
 		"buffered, then no connection": {func(r *http.Request, n network) { all(r.Body); n.ask() }, false},
 	} {
 		for _, expect := range []bool{true, false} {
-			header := http.Header{}
-			if expect {
-				header["Expect"] = []string{"100-continue"}
-			}
-			req, _ := http.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)
-			r := exchange.Send(t.Context(), transport(func(r *http.Request) (*http.Response, error) {
-				c.rt(r, of(r))
-				return nil, errLost
-			}), req, header, long, exchange.Options{})
-			assert.Equal(t, expect && c.lost, r.LostExpect, name)
+			assert.Equal(t, expect && c.lost, lostExpect(t, expect, c.rt, long, nil), name)
+			assert.False(t, lostExpect(t, expect, c.rt, long, respond(417, strings.NewReader(""))), name)
 		}
 	}
+	empty := body{chunked: true}
+	assert.False(t, lostExpect(t, true, func(r *http.Request, n network) { n.connect(); all(r.Body) }, empty, nil), "an empty body was sent")
+}
+
+func lostExpect(t *testing.T, expect bool, rt func(*http.Request, network), b exchange.Body, answer *http.Response) bool {
+	header := http.Header{}
+	if expect {
+		header["Expect"] = []string{"100-continue"}
+	}
+	req, _ := http.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)
+	return exchange.Send(t.Context(), transport(func(r *http.Request) (*http.Response, error) {
+		if rt(r, of(r)); answer != nil {
+			return answer, nil
+		}
+		return nil, errLost
+	}), req, header, b, exchange.Options{}).LostExpect
 }

@@ -49,6 +49,21 @@ func (t trickle) Read(p []byte) (int, error) {
 	}
 }
 
+// wroteLate reports with each byte of the response that the request was written.
+func wroteLate(r *http.Request) (*http.Response, error) {
+	of(r).connect()
+	if r.Body != nil {
+		all(r.Body)
+	}
+	slow := trickle{r.Context(), 50 * time.Second}
+	return respond(200, readerFunc(func(p []byte) (int, error) {
+		if of(r).WroteRequest != nil {
+			of(r).wrote(nil)
+		}
+		return slow.Read(p)
+	})), nil
+}
+
 // TestBounds: each phase of an exchange is cut by its own bound, and only when nothing
 // moves.
 func TestBounds(t *testing.T) {
@@ -79,6 +94,9 @@ func TestBounds(t *testing.T) {
 			return untilCut(r)
 		}, exchange.ErrStalled, 10*time.Second + m},
 		{"no connection", o, long, func(r *http.Request) (*http.Response, error) { of(r).ask(); return untilCut(r) }, exchange.ErrNoConnection, 5 * m},
+		{"no connection, and any time for a response", exchange.Options{Stall: m, Total: time.Hour}, long, func(r *http.Request) (*http.Response, error) { of(r).ask(); return untilCut(r) }, exchange.ErrTotal, time.Hour},
+		{"no connection, and any time for a byte", exchange.Options{Response: m, Total: time.Hour}, long, func(r *http.Request) (*http.Response, error) { of(r).ask(); return untilCut(r) }, exchange.ErrTotal, time.Hour},
+		{"no response, no body, its header never written", o, nil, func(r *http.Request) (*http.Response, error) { of(r).connect(); return untilCut(r) }, exchange.ErrNoResponse, 5 * m},
 		{"no response", o, long, func(r *http.Request) (*http.Response, error) { all(r.Body); return untilCut(r) }, exchange.ErrNoResponse, 5 * m},
 		{"no response, no body", o, nil, untilCut, exchange.ErrNoResponse, 5 * m},
 		{"no response but 102 Processing", o, long, func(r *http.Request) (*http.Response, error) {
@@ -118,6 +136,8 @@ func TestBounds(t *testing.T) {
 			time.Sleep(m)
 			return respond(200, trickle{r.Context(), 59 * time.Second}), nil
 		}, exchange.ErrSlowResponse, 5 * m},
+		{"a response that never ends, the header of its request written late", exchange.Options{Stall: m, Response: 5 * m, SuccessBody: 1000, NoReplay: true}, nil, wroteLate, exchange.ErrSlowResponse, 5 * m},
+		{"the same with a body", o, long, wroteLate, exchange.ErrSlowResponse, 5 * m},
 		{"an error response that never ends", o, nil, func(r *http.Request) (*http.Response, error) {
 			return respond(500, trickle{r.Context(), time.Second}), nil
 		}, exchange.ErrSlowResponse, 5 * m},
@@ -205,7 +225,7 @@ func TestAHangingReadIsLeftBehind(t *testing.T) {
 			of(r).connect()
 			all(r.Body)
 			return accepted(), nil
-		}, source, exchange.Options{Stall: time.Minute})
+		}, source, exchange.Options{Stall: time.Minute, Progress: func(int64) {}})
 		assert.Equal(t, time.Second, time.Since(start))
 		assert.ErrorIs(t, r.Err, context.DeadlineExceeded)
 		assert.NoError(t, r.SourceErr)
@@ -264,5 +284,91 @@ func TestNoByteBehindAnAnswer(t *testing.T) {
 		assert.Empty(t, <-read)
 		assert.Zero(t, r.BytesSent)
 		assert.False(t, r.BodyRead)
+	})
+}
+
+// TestTheRestOfABodyMoves behind an early answer, which stops meanwhile.
+func TestTheRestOfABodyMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := send(func(r *http.Request) (*http.Response, error) {
+			of(r).connect()
+			some(r.Body, 100)
+			return respond(200, readerFunc(func([]byte) (int, error) {
+				for range 9 {
+					time.Sleep(30 * time.Second)
+					some(r.Body, 100)
+				}
+				return 0, io.EOF
+			})), nil
+		}, long, exchange.Options{Stall: time.Minute, SuccessBody: 100})
+		assert.NoError(t, r.Err)
+		assert.Equal(t, int64(1000), r.BytesSent)
+	})
+}
+
+// TestAnAnswerToAnExchangeThatIsCut counts where the transport has it at once.
+func TestAnAnswerToAnExchangeThatIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := send(func(r *http.Request) (*http.Response, error) {
+			some(r.Body, 10)
+			<-r.Context().Done()
+			time.Sleep(time.Second)
+			return accepted(), nil
+		}, long, exchange.Options{Stall: time.Minute, SuccessBody: 100})
+		assert.NoError(t, r.Err)
+		assert.Equal(t, 202, r.Status)
+	})
+}
+
+// TestALateAnswerIsClosed that comes when Send has left a Read behind, and returned.
+func TestALateAnswerIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := &closeCounter{Reader: strings.NewReader("{}")}
+		for _, late := range []*http.Response{nil, {StatusCode: 202}, {StatusCode: 202, Body: closed}} {
+			r := send(func(r *http.Request) (*http.Response, error) {
+				of(r).connect()
+				some(r.Body, 100)
+				return late, nil
+			}, slow(time.Hour), exchange.Options{Stall: time.Second})
+			assert.ErrorIs(t, r.SourceErr, exchange.ErrSourceStalled)
+			time.Sleep(2 * time.Hour)
+		}
+		assert.Equal(t, int32(1), closed.closed.Load())
+	})
+}
+
+// TestAHangingFunctionIsLeftBehind a moment after the caller's context ends.
+func TestAHangingFunctionIsLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start, release := time.Now(), make(chan struct{})
+		r := sendContext(ctx, func(r *http.Request) (*http.Response, error) {
+			of(r).connect()
+			all(r.Body)
+			return accepted(), nil
+		}, long, exchange.Options{Progress: func(int64) { <-release }})
+		assert.ErrorIs(t, r.Err, context.DeadlineExceeded)
+		assert.Equal(t, time.Minute+250*time.Millisecond, time.Since(start))
+		close(release)
+	})
+}
+
+// TestAClosedBodyHasNotFailed, though its source breaks off.
+func TestAClosedBodyHasNotFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := send(func(r *http.Request) (*http.Response, error) {
+			of(r).connect()
+			go func() { all(r.Body) }()
+			time.Sleep(time.Second)
+			_ = r.Body.Close()
+			time.Sleep(time.Second)
+			return nil, errLost
+		}, body{content: "abc", read: func([]byte, func([]byte) (int, error)) (int, error) {
+			time.Sleep(1500 * time.Millisecond)
+			return 0, io.ErrClosedPipe
+		}}, exchange.Options{})
+		assert.Equal(t, errLost, r.Err)
+		assert.NoError(t, r.SourceErr)
 	})
 }
