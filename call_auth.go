@@ -28,11 +28,11 @@ func (c *call) authorize() (Token, error) {
 		if err != nil {
 			return Token{}, err
 		}
-		wasValid := token.valid()
+		lived := token.lives()
 		if err := c.acquire(); err != nil {
 			return Token{}, err
 		}
-		if !wasValid || token.valid() {
+		if !lived || token.lives() {
 			return token, nil
 		}
 		c.release(0, ratelimitheader.Info{})

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
 var (
@@ -47,6 +48,11 @@ func TestClassify(t *testing.T) {
 	early := exchange.Report{Status: 502, BodyRead: true, BytesSent: 2}
 	replayed := lost(PartlySent, 3)
 	replayed.Replayed = true
+	replayed503 := status(503)
+	replayed503.Replayed = true
+	elsewhere := lost(FullySent, 0)
+	elsewhere.Err = exchange.ErrOtherOrigin
+	tooLong := exchange.Report{Status: 200, Body: []byte(`{"id": 7}`), FullySent: true, Err: readbody.ErrTooLong}
 
 	for _, row := range []struct {
 		name       string
@@ -75,6 +81,8 @@ func TestClassify(t *testing.T) {
 		{"read, no answer", read, lost(FullySent, 0), retry, retry},
 		{"read, 200 cut off", read, exchange.Report{Status: 200, FullySent: true, Err: io.ErrUnexpectedEOF}, retry, retry},
 		{"read, bad certificate", read, badCertificate, stop, stop},
+		{"read, answered from elsewhere", read, elsewhere, stop, stop},
+		{"read, an answer too long to read", read, tooLong, stop, stop},
 		{"read, redirect", read, status(302), stop, stop},
 
 		{"submit 202", submit, status(202), stop, stop},
@@ -91,6 +99,7 @@ func TestClassify(t *testing.T) {
 		{"submit 502 before the whole body", submit, early, retry, retry},
 		{"submit 503", submit, status(503), retry, retry},
 		{"submit 503 whose body was cut off", submit, cutError, retry, retry},
+		{"submit 503, repeated by the transport", submit, replayed503, retry, stop},
 		{"submit 504", submit, status(504), retry, stop},
 		{"submit 505", submit, status(505), stop, stop},
 		{"submit 507", submit, status(507), stop, stop},
@@ -106,6 +115,7 @@ func TestClassify(t *testing.T) {
 		{"submit, not committed", submit, notCommitted, stop, stop},
 		{"submit, audio broke", submit, brokenAudio, stop, stop},
 
+		{"streamed 202", streamed, status(202), stop, stop},
 		{"streamed 401", streamed, status(401), stop, stop},
 		{"streamed 429", streamed, status(429), stop, stop},
 		{"streamed 503", streamed, status(503), stop, stop},
@@ -125,7 +135,7 @@ func TestClassify(t *testing.T) {
 			for submits, want := range map[SubmitRetry]action{RetryDocumented: row.documented, RetrySafe: row.safe} {
 				got, reason := classify(&row.request, submits, &row.report)
 				assert.Equal(t, want, got)
-				assert.Equal(t, row.request.once && got == stop && row.report.BodyRead, reason == cannotReplay)
+				assert.Equal(t, row.request.once && row.report.Status/100 != 2 && got == stop && row.report.BodyRead, reason == cannotReplay)
 			}
 		})
 	}
@@ -133,12 +143,36 @@ func TestClassify(t *testing.T) {
 
 func TestMayHaveCreated(t *testing.T) {
 	for code, want := range map[int]bool{
-		199: true, 202: true, 303: true, 302: false, 400: false, 401: false, 429: false,
+		199: true, 202: true, 300: false, 303: true, 302: false, 400: false, 401: false, 429: false,
 		500: true, 501: false, 502: true, 503: false, 504: true, 505: false, 520: true,
 	} {
 		report := status(code)
 		assert.Equal(t, want, mayHaveCreated(&submit, &report), code)
 		assert.False(t, mayHaveCreated(&read, &report), code)
 		assert.False(t, mayHaveCreated(&tokenCall, &report), code)
+	}
+}
+
+// TestMayHaveCreatedBeforeTheEnd: an answer that points to a result says that there is
+// one, though the transport shows no whole request.
+func TestMayHaveCreatedBeforeTheEnd(t *testing.T) {
+	for code, want := range map[int]bool{0: false, 202: true, 204: true, 303: true, 302: false, 500: false, 502: false} {
+		assert.Equal(t, want, mayHaveCreated(&submit, &exchange.Report{Status: code, BytesSent: 2}), code)
+	}
+}
+
+func TestSucceeded(t *testing.T) {
+	whole, part := []byte(`{"id": 7}`), []byte(`{"id"`)
+	for _, c := range []struct {
+		report exchange.Report
+		want   bool
+	}{
+		{exchange.Report{Status: 200, Body: part}, true}, // another check refuses it
+		{exchange.Report{Status: 200, Body: whole, Err: io.ErrUnexpectedEOF}, true},
+		{exchange.Report{Status: 200, Body: part, Err: io.ErrUnexpectedEOF}, false},
+		{exchange.Report{Status: 200, Body: whole, Err: readbody.ErrTooLong}, false},
+		{exchange.Report{Status: 300, Body: whole}, false},
+	} {
+		assert.Equal(t, c.want, succeeded(&c.report), c.report)
 	}
 }

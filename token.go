@@ -48,8 +48,8 @@ func (t Token) Expiry() time.Time {
 	return time.Time{}
 }
 
-// valid reports whether the token has not expired, as far as is known.
-func (t Token) valid() bool { return t.Expiry().IsZero() || time.Now().Before(t.Expiry()) }
+// lives reports whether the token is known not to have expired.
+func (t Token) lives() bool { return time.Now().Before(t.Expiry()) }
 
 func (t Token) String() string {
 	if t.Expiry().IsZero() {
