@@ -295,6 +295,13 @@ type closeCounter struct {
 
 func (c *closeCounter) Close() error { c.closed.Add(1); return nil }
 
+func (c *closeCounter) Read(p []byte) (int, error) {
+	if c.closed.Load() > 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return c.Reader.Read(p)
+}
+
 // TestASourceFailsOnce: a transport that reads a copy without an error does not heal it.
 func TestASourceFailsOnce(t *testing.T) {
 	errDisk := errors.New("disk")
