@@ -54,7 +54,7 @@ type exchange struct {
 // attach returns a copy of req that has the header, the body and the hooks.
 func (x *exchange) attach(req *http.Request, header http.Header) *http.Request {
 	x.hooks = httptrace.ClientTrace{GetConn: x.onGetConn, GotConn: x.onGotConn, GotFirstResponseByte: x.onFirstByte}
-	if x.body != nil || x.NoReplay {
+	if x.body != nil {
 		x.hooks.WroteRequest, x.hooks.Got1xxResponse = x.onWroteRequest, x.on1xx
 	}
 	if x.NoReplay {

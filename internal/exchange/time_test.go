@@ -49,19 +49,9 @@ func (t trickle) Read(p []byte) (int, error) {
 	}
 }
 
-// wroteLate reports with each byte of the response that the request was written.
-func wroteLate(r *http.Request) (*http.Response, error) {
-	of(r).connect()
-	if r.Body != nil {
-		all(r.Body)
-	}
-	slow := trickle{r.Context(), 50 * time.Second}
-	return respond(200, readerFunc(func(p []byte) (int, error) {
-		if of(r).WroteRequest != nil {
-			of(r).wrote(nil)
-		}
-		return slow.Read(p)
-	})), nil
+// before reports something before each Read.
+func before(report func(), r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) { report(); return r.Read(p) })
 }
 
 // TestBounds: each phase of an exchange is cut by its own bound, and only when nothing
@@ -136,8 +126,15 @@ func TestBounds(t *testing.T) {
 			time.Sleep(m)
 			return respond(200, trickle{r.Context(), 59 * time.Second}), nil
 		}, exchange.ErrSlowResponse, 5 * m},
-		{"a response that never ends, the header of its request written late", exchange.Options{Stall: m, Response: 5 * m, SuccessBody: 1000, NoReplay: true}, nil, wroteLate, exchange.ErrSlowResponse, 5 * m},
-		{"the same with a body", o, long, wroteLate, exchange.ErrSlowResponse, 5 * m},
+		{"a response that never ends, its request reported as written late", o, long, func(r *http.Request) (*http.Response, error) {
+			of(r).connect()
+			all(r.Body)
+			return respond(200, before(func() { of(r).wrote(nil) }, trickle{r.Context(), 50 * time.Second})), nil
+		}, exchange.ErrSlowResponse, 5 * m},
+		{"a response that stops in its body, its first byte reported late", o, nil, func(r *http.Request) (*http.Response, error) {
+			of(r).connect()
+			return respond(200, before(of(r).GotFirstResponseByte, trickle{r.Context(), time.Hour})), nil
+		}, exchange.ErrStalled, m},
 		{"an error response that never ends", o, nil, func(r *http.Request) (*http.Response, error) {
 			return respond(500, trickle{r.Context(), time.Second}), nil
 		}, exchange.ErrSlowResponse, 5 * m},
