@@ -122,7 +122,7 @@ func (x *exchange) onHeaderField(string, []string) {
 func (x *exchange) onWroteRequest(info httptrace.WroteRequestInfo) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if info.Err != nil && x.body != nil && x.conn.Conn != nil && x.conn.Conn.RemoteAddr().Network() != "pipe" {
+	if info.Err != nil && x.conn.Conn != nil && x.conn.Conn.RemoteAddr().Network() != "pipe" {
 		x.awaitReturn()
 	}
 	if x.writing = false; info.Err == nil {
@@ -168,15 +168,11 @@ func (x *exchange) watch() {
 	}
 }
 
-// sentWhole reports whether the whole request may have been sent. It may if a body was
-// read to its end on a connection, or before one by a transport that then sends its copy. A
-// request without a body is whole as soon as there is a connection, which net/http may
-// refuse to ask for.
+// sentWhole reports whether the whole request may have been sent, if any of it was. It may
+// if a body was read to its end on a connection, or before one by a transport that then
+// sends its copy.
 func (x *exchange) sentWhole() bool {
-	if x.body == nil {
-		return x.conns > 0 || !x.asked && !x.announces
-	}
-	return x.anyBody(func(b *countedBody) bool { return b.ended && b.onWire }) ||
+	return x.body == nil || x.anyBody(func(b *countedBody) bool { return b.ended && b.onWire }) ||
 		x.anyBody(func(b *countedBody) bool { return b.ended }) &&
 			(x.written > 0 || !x.anyBody(func(b *countedBody) bool { return b.onWire }))
 }

@@ -7,6 +7,8 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -265,4 +267,78 @@ func lostExpect(t *testing.T, expect bool, rt func(*http.Request, network), b ex
 		}
 		return nil, errLost
 	}), req, header, b, exchange.Options{}).LostExpect
+}
+
+// conn is a connection to an address.
+type conn struct {
+	net.Conn
+	to            net.Addr
+	writeDeadline time.Time
+}
+
+func (c *conn) RemoteAddr() net.Addr                { return c.to }
+func (c *conn) SetWriteDeadline(at time.Time) error { c.writeDeadline = at; return nil }
+
+// TestAnAnswerBehindABrokenConnection: net/http drops an answer if it hears first that
+// its connection broke, so the report of that waits a moment for the answer.
+func TestAnAnswerBehindABrokenConnection(t *testing.T) {
+	tcp := &conn{to: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}}
+	pipe, _ := net.Pipe()
+	for _, c := range []struct {
+		name   string
+		conn   net.Conn
+		lost   error
+		answer time.Duration
+		waits  time.Duration
+	}{
+		{"answered", tcp, errLost, 100 * time.Millisecond, 100 * time.Millisecond},
+		{"not answered", tcp, errLost, time.Minute, 250 * time.Millisecond},
+		{"written well", tcp, nil, time.Minute, 0},
+		{"no connection is shown", nil, errLost, time.Minute, 0},
+		{"a pipe, which loses nothing", pipe, errLost, time.Minute, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			waited := make(chan time.Duration, 1)
+			r := send(func(r *http.Request) (*http.Response, error) {
+				of(r).ask()
+				of(r).GotConn(httptrace.GotConnInfo{Conn: c.conn})
+				some(r.Body, 10)
+				go func() {
+					start := time.Now()
+					of(r).wrote(c.lost)
+					waited <- time.Since(start)
+				}()
+				time.Sleep(c.answer)
+				return accepted(), nil
+			}, long, exchange.Options{SuccessBody: 100})
+			assert.Equal(t, 1, r.Conns, c.name)
+			assert.Equal(t, c.waits, <-waited, c.name)
+		})
+	}
+}
+
+// TestAReplayWritesNothing, even where a transport looks at its context too late.
+func TestAReplayWritesNothing(t *testing.T) {
+	for name, again := range map[string]*conn{"shown": {to: &net.TCPAddr{}}, "not shown": nil} {
+		first := &conn{to: &net.TCPAddr{}}
+		r := send(func(r *http.Request) (*http.Response, error) {
+			of(r).GotConn(httptrace.GotConnInfo{Conn: first})
+			of(r).WroteHeaderField("Host", nil)
+			all(r.Body)
+			var info httptrace.GotConnInfo
+			if again != nil {
+				info.Conn = again
+			}
+			of(r).GotConn(info)
+			of(r).WroteHeaderField("Host", nil)
+			return nil, errLost
+		}, long, exchange.Options{NoReplay: true})
+		assert.Equal(t, exchange.ErrReplay, r.Err, name)
+		assert.True(t, first.writeDeadline.IsZero(), name)
+		assert.True(t, again == nil || again.writeDeadline.Before(time.Now()) && !again.writeDeadline.IsZero(), name)
+	}
+	send(func(r *http.Request) (*http.Response, error) {
+		assert.Nil(t, of(r).WroteHeaderField)
+		return nil, errLost
+	}, long, exchange.Options{})
 }
