@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -341,4 +342,17 @@ func TestAReplayWritesNothing(t *testing.T) {
 		assert.Nil(t, of(r).WroteHeaderField)
 		return nil, errLost
 	}, long, exchange.Options{})
+}
+
+// TestAProxyFunctionThatFails comes before net/http asks for a connection, and before it
+// reads the body.
+func TestAProxyFunctionThatFails(t *testing.T) {
+	rt := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errLost }}
+	for _, b := range []exchange.Body{nil, long} {
+		req, _ := http.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)
+		r := exchange.Send(t.Context(), rt, req, http.Header{}, b, exchange.Options{})
+		assert.ErrorIs(t, r.Err, errLost)
+		assert.Equal(t, b == nil, r.NotSent)
+		assert.False(t, r.FullySent)
+	}
 }
