@@ -13,8 +13,9 @@ import (
 // childTimeout bounds a child process. The slowest needs about a tenth of it.
 const childTimeout = 2 * time.Minute
 
-// runChild runs this program again and decodes the first line of its output.
-func runChild(into any, args ...string) error {
+// runChild runs this program again, with env added to its environment, and decodes the
+// first line of its output.
+func runChild(into any, env []string, args ...string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -24,6 +25,7 @@ func runChild(into any, args ...string) error {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	cmd.Env = append(os.Environ(), env...)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%q: %w: %s", args, err, out.Bytes())
 	}

@@ -62,7 +62,7 @@ func run(only string, quick bool, rounds int) error {
 	if err := r.write(list, only != "", quick); err != nil {
 		return err
 	}
-	return checkBars(r.barsOf(list), quick)
+	return checkBars(r.barsOf(list, quick), quick)
 }
 
 // write writes what a full run found, and prints what a run of some parts found.

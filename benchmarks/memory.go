@@ -79,7 +79,7 @@ func makeSparse(path string, size int64) error {
 func (r *uploadRuns) add(s *sink, u uploader, path string, with503 bool) error {
 	s.begin(with503)
 	var report childReport
-	if err := runChild(&report, "-child", "upload", "-child-name", u.name, "-child-url", s.url, "-child-file", path); err != nil {
+	if err := runChild(&report, s.env, "-child", "upload", "-child-name", u.name, "-child-url", s.url, "-child-file", path); err != nil {
 		return err
 	}
 	if report.Failed {

@@ -22,6 +22,7 @@ func parts() []part {
 		{"get", false, (*results).measureGets, (*results).getBars, (*results).reportGets},
 		{"tracing", true, (*results).measureTracing, nil, (*results).reportTracing},
 		{"upload", false, (*results).measureUploads, (*results).uploadBars, (*results).reportUploads},
+		{"networks", true, (*results).measureNetworks, (*results).networkBars, (*results).reportNetworks},
 		{"wait", false, (*results).measureWaits, (*results).waitBars, (*results).reportWaits},
 		{"limits", false, (*results).measureLimits, (*results).limitBars, (*results).reportLimits},
 		{"virtual", false, (*results).measureVirtual, (*results).virtualBars, (*results).reportVirtual},
@@ -66,10 +67,10 @@ func measure(list []part, quick bool, rounds int) (*results, error) {
 }
 
 // barsOf are the bars of the parts that were measured.
-func (r *results) barsOf(list []part) []bar {
+func (r *results) barsOf(list []part, quick bool) []bar {
 	var bars []bar
 	for _, p := range list {
-		if p.bars != nil {
+		if p.bars != nil && (!quick || !p.slow) {
 			bars = append(bars, p.bars(r)...)
 		}
 	}

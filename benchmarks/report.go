@@ -18,7 +18,7 @@ func (d *doc) table(heads ...string) {
 	d.WriteString("|")
 	for _, head := range heads {
 		switch head {
-		case "", "client", "module", "version", "with", "sends", "held", tells503:
+		case "", "client", "network", "module", "version", "with", "sends", "held", tells503:
 			d.WriteString("---|")
 		default:
 			d.WriteString("--:|")
@@ -45,7 +45,7 @@ func (r *results) report(list []part) string {
 	for _, m := range rivalModules {
 		d.row(m, versionOf(m))
 	}
-	reportBars(d, r.barsOf(list))
+	reportBars(d, r.barsOf(list, false))
 	return d.String() + r.sections(list)
 }
 
@@ -73,10 +73,11 @@ func reportBars(d *doc, bars []bar) {
 func (r *results) reportGets(d *doc) {
 	d.line("\n## One GET")
 	d.line("\nOver a transport in memory, which is the same for all; each client decodes a small object of its own API.")
-	d.line("Times are medians of %d runs of 200 ms.", getRuns*r.rounds)
+	d.line("Times are medians of %d slices of %d ms, in which the clients take turns. In brackets are the least and the", getSlices*r.rounds, sliceTime.Milliseconds())
+	d.line("greatest median of a tenth of the slices.")
 	d.table("client", "allocations", "bytes", "time, µs", "time / ours", "with")
 	for _, g := range r.gets {
-		d.row(g.name, fmt.Sprint(g.allocs), fmt.Sprint(g.bytes), g.nanos.micros().text(1), g.nanos.over(r.gets[0].nanos).text(2), g.note)
+		d.row(g.name, fmt.Sprint(g.allocs), fmt.Sprint(g.bytes), g.nanos.micros().spread(1), g.nanos.over(r.gets[0].nanos).spread(2), g.note)
 	}
 }
 

@@ -11,6 +11,7 @@ type results struct {
 	gets      []getResult
 	tracing   []getResult // in pairs, without and with
 	uploads   []uploadResult
+	networks  []networkResult
 	waiters   []waiter
 	waits     [][]waitResult
 	limits    [][]limitResult   // by case
@@ -22,17 +23,22 @@ type results struct {
 }
 
 func (r *results) measureGets(quick bool) (err error) {
-	r.gets, err = measureAllocs(first(getters(), quick), getRuns*r.rounds)
+	r.gets, err = measureAllocs(first(getters(), quick), getSlices*r.rounds)
 	return err
 }
 
 func (r *results) measureTracing(bool) (err error) {
-	r.tracing, err = measureAllocs(tracedGetters(), getRuns*r.rounds)
+	r.tracing, err = measureAllocs(tracedGetters(), getSlices*r.rounds)
 	return err
 }
 
 func (r *results) measureUploads(quick bool) (err error) {
 	r.uploads, err = measureUploads(first(uploaders(), quick), r.rounds)
+	return err
+}
+
+func (r *results) measureNetworks(bool) (err error) {
+	r.networks, err = measureNetworks(r.rounds)
 	return err
 }
 
@@ -56,7 +62,7 @@ func (r *results) measureLimits(quick bool) (err error) {
 func (r *results) measureVirtual(quick bool) error {
 	for _, l := range first(limitClients(), quick) {
 		var got []virtualResult
-		if err := runChild(&got, "-child", "limit", "-child-name", l.name); err != nil {
+		if err := runChild(&got, nil, "-child", "limit", "-child-name", l.name); err != nil {
 			return err
 		}
 		r.virtual = append(r.virtual, got)

@@ -23,16 +23,28 @@ func (s sample) median() float64 {
 
 // text is the median with the spread from the least to the greatest, in brackets
 // if there is any at this precision.
-func (s sample) text(decimals int) string {
+func (s sample) text(decimals int) string { return s.textAround(s.median(), decimals) }
+
+func (s sample) textAround(middle float64, decimals int) string {
 	if len(s) == 0 {
 		return "–"
 	}
 	format := func(v float64) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
 	least, greatest := format(slices.Min(s)), format(slices.Max(s))
 	if least == greatest {
-		return least
+		return format(middle)
 	}
-	return fmt.Sprintf("%s (%s–%s)", format(s.median()), least, greatest)
+	return fmt.Sprintf("%s (%s–%s)", format(middle), least, greatest)
+}
+
+// spread is text for a sample of many, whose extremes say little. In the brackets are the
+// least and the greatest of ten medians, each of a tenth of the sample.
+func (s sample) spread(decimals int) string {
+	var tenths sample
+	for part := range slices.Chunk(s, max(len(s)/10, 1)) {
+		tenths = append(tenths, part.median())
+	}
+	return tenths.textAround(s.median(), decimals)
 }
 
 func (s sample) mean() float64 {

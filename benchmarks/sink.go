@@ -11,6 +11,7 @@ import (
 // A sink is a server that takes uploads and throws them away.
 type sink struct {
 	url    string
+	env    []string // that a client needs
 	server *http.Server
 
 	mu   sync.Mutex

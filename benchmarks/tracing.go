@@ -60,8 +60,8 @@ func (r *results) reportTracing(d *doc) {
 		allocs, micros := "", ""
 		if i%2 == 1 {
 			plain := r.tracing[i-1]
-			allocs, micros = fmt.Sprint(g.allocs-plain.allocs), g.nanos.less(plain.nanos).micros().text(1)
+			allocs, micros = fmt.Sprint(g.allocs-plain.allocs), g.nanos.less(plain.nanos).micros().spread(1)
 		}
-		d.row(g.name, fmt.Sprint(g.allocs), fmt.Sprint(g.bytes), g.nanos.micros().text(1), allocs, micros, g.note)
+		d.row(g.name, fmt.Sprint(g.allocs), fmt.Sprint(g.bytes), g.nanos.micros().spread(1), allocs, micros, g.note)
 	}
 }

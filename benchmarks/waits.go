@@ -122,7 +122,7 @@ func waitFor(t *testing.T, w waiter, length time.Duration) waitResult {
 // measureWaits asks a child process.
 func measureWaits(w waiter) ([]waitResult, error) {
 	var results []waitResult
-	err := runChild(&results, "-child", "wait", "-child-name", w.name)
+	err := runChild(&results, nil, "-child", "wait", "-child-name", w.name)
 	return results, err
 }
 
