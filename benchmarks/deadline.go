@@ -37,7 +37,7 @@ type refused struct {
 }
 
 func refusals() []refused {
-	return []refused{
+	return append([]refused{
 		{nameOurs, "repeats a 503; not past the deadline", func(ctx context.Context, base string) error {
 			_, err := ours(base, nil).Transcriptions.Get(ctx, 7)
 			return err
@@ -45,9 +45,6 @@ func refusals() []refused {
 			_, ok := errors.AsType[*ambient.ServiceUnavailableError](err)
 			return ok
 		}},
-		{nameRetryable, "repeats a 503", func(ctx context.Context, base string) error {
-			return retryableCaller(retryable(nil), "synthetic").get(base + "/transcribe/7")(ctx)
-		}, isPlainStatus},
 		{nameHCloud, "repeats 502 and 504, and no 503", func(ctx context.Context, base string) error {
 			_, _, err := hCloud(base, nil).Action.GetByID(ctx, 7)
 			return err
@@ -77,24 +74,25 @@ func refusals() []refused {
 			e, ok := errors.AsType[*github.ErrorResponse](err)
 			return ok && e.Response.StatusCode == http.StatusServiceUnavailable
 		}},
-		{nameResty, "repeats a 503", func(ctx context.Context, base string) error {
-			return restyCaller(restyClient(base, 3)).get("/transcribe/7")(ctx)
-		}, isPlainStatus},
-		{nameFailsafe, "repeats a 503", func(ctx context.Context, base string) error {
-			return failsafeCaller(failsafe(manyIdle(), 3), "synthetic").get(base + "/transcribe/7")(ctx)
-		}, isPlainStatus},
-		{nameResty3, "repeats a 503", func(ctx context.Context, base string) error {
-			return resty3Caller(restyClient3(base, 3)).get("/transcribe/7")(ctx)
-		}, isPlainStatus},
-		{nameAzure, "repeats a 503; MaxRetryDelay, 1 min unless set, bounds the wait", func(ctx context.Context, base string) error {
-			return newAzure(nil, 0, "synthetic").caller().get(base + "/transcribe/7")(ctx)
-		}, func(err error) bool {
-			e, ok := errors.AsType[*azcore.ResponseError](err)
-			return ok && e.StatusCode == http.StatusServiceUnavailable
-		}},
-		{nameAWS, "repeats a 503 after less than 0.2 s; reads no Retry-After", func(ctx context.Context, base string) error {
-			return newAWS(nil, retry.NewStandard(), "synthetic").caller().get(base + "/transcribe/7")(ctx)
-		}, isPlainStatus},
+	}, retryingRefusals()...)
+}
+
+// retryingRefusals are those of clients that know no API.
+func retryingRefusals() []refused {
+	through := func(c caller) func(context.Context, string) error {
+		return func(ctx context.Context, base string) error { return c(ctx, http.MethodGet, base+"/transcribe/7", nil) }
+	}
+	isAzure := func(err error) bool {
+		e, ok := errors.AsType[*azcore.ResponseError](err)
+		return ok && e.StatusCode == http.StatusServiceUnavailable
+	}
+	return []refused{
+		{nameRetryable, "repeats a 503", through(retryableCaller(retryable(nil), "synthetic")), isPlainStatus},
+		{nameResty, "repeats a 503", through(restyCaller(restyClient("", 3))), isPlainStatus},
+		{nameResty3, "repeats a 503", through(resty3Caller(restyClient3("", 3))), isPlainStatus},
+		{nameFailsafe, "repeats a 503", through(failsafeCaller(failsafe(manyIdle(), 3), "synthetic")), isPlainStatus},
+		{nameAzure, "repeats a 503; MaxRetryDelay, 1 min unless set, bounds the wait", through(newAzure(nil, 0, "synthetic").caller()), isAzure},
+		{nameAWS, "repeats a 503 after less than 0.2 s; reads no Retry-After", through(newAWS(nil, retry.NewStandard(), "synthetic").caller()), isPlainStatus},
 	}
 }
 

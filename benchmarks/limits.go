@@ -41,15 +41,15 @@ func limitCases() []limitCase {
 	return []limitCase{
 		// 100 calls go in the rest of the first window, on average half of it. The last 50 go at the beginning of the tenth.
 		{"fixed window of 100 per 1 s, full headers, 950 calls", fixed, 950, 1, 8500 * time.Millisecond, true, 0.95, 10,
-			"X-RateLimit-Reset is an epoch, and the window ends with a second, so that it tells the end exactly. Retry-After counts\n" +
-				"whole seconds from the refusal, and who follows it comes in the middle of a window."},
+			"X-RateLimit-Reset is an epoch, and the window ends with a second, so that the header gives the end exactly. Retry-After counts\n" +
+				"whole seconds from the refusal, and a client that follows it comes in the middle of a window."},
 		{"four clients that share only the account, in that fixed window", fixed, 950, 4, 8500 * time.Millisecond, true, 0.95, 100, ""},
 		{"the same window for one client, its reset in seconds from now", delta, 950, 1, 8500 * time.Millisecond, false, 0, 0,
-			"RateLimit-Reset in whole seconds, rounded up: nobody can know when the window ends."},
+			"RateLimit-Reset is in whole seconds, rounded up, so that nobody can know when the window ends."},
 		{"the same window for one client, with Retry-After and no other header", bare, 950, 1, 8500 * time.Millisecond, false, 0, 0,
-			"How many requests remain is not told: this SDK goes on slowly after a refusal, to be refused less."},
+			"The server does not say how many requests remain. This SDK goes on slowly after a refusal, to be refused less."},
 		{"sliding log of 100 per 1 s, full headers, 950 calls", sliding, 950, 1, 9 * time.Second, false, 0, 0,
-			"The server tells the reset in whole seconds, rounded up: who believes it waits up to 2 s for a window of 1 s,\n" +
+			"The server gives the reset in whole seconds, rounded up. A client that believes it waits up to 2 s for a window of 1 s,\n" +
 				"and is never refused."},
 		{"token bucket of 50 per 1 s, no headers, 500 calls", bucket, 500, 1, 9 * time.Second, true, 0.85, 100, ""},
 	}
@@ -93,26 +93,11 @@ func (c limitCase) run(l limitClient, r *limitResult) error {
 		calls = append(calls, l.connect(a).get)
 	}
 	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1500 * time.Millisecond)))
-	s.SetRateLimit(c.limit) // and begin counting anew
+	s.SetRateLimit(c.limit) // and begin to count again
 	asked := len(s.Requests())
 
-	ctx, cancel := context.WithTimeout(context.Background(), limitTimeout)
-	defer cancel()
-	var left, failed atomic.Int64
-	left.Store(int64(c.calls))
 	start := time.Now()
-	var wg sync.WaitGroup
-	for i := range limitGoroutines {
-		call := calls[i%len(calls)]
-		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := call(ctx); err != nil {
-					failed.Add(1)
-				}
-			}
-		})
-	}
-	wg.Wait()
+	failed := c.load(calls)
 	took := time.Since(start)
 	if took < c.ideal*9/10 {
 		return fmt.Errorf("%s: %s took %v, and the limit allows no less than %v: the server did not enforce it", c.name, l.name, took, c.ideal)
@@ -125,8 +110,29 @@ func (c limitCase) run(l limitClient, r *limitResult) error {
 	}
 	r.ratio = append(r.ratio, c.ideal.Seconds()/took.Seconds())
 	r.refused = append(r.refused, float64(refused))
-	r.failed = append(r.failed, float64(failed.Load()))
+	r.failed = append(r.failed, float64(failed))
 	return nil
+}
+
+// load makes all calls, in turns through the clients, and returns how many failed.
+func (c limitCase) load(calls []func(context.Context) error) int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), limitTimeout)
+	defer cancel()
+	var left, failed atomic.Int64
+	left.Store(int64(c.calls))
+	var wg sync.WaitGroup
+	for i := range limitGoroutines {
+		call := calls[i%len(calls)]
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := call(ctx); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return failed.Load()
 }
 
 // prepare logs in and submits a job of each kind.

@@ -1,6 +1,6 @@
 // Command benchmarks measures this SDK and its rivals on the same work.
 //
-//	go run .             everything, in about ten minutes; writes RESULTS.md and chart.svg
+//	go run .             everything, in about a quarter of an hour; writes RESULTS.md and chart.svg
 //	go run . -quick      the counts of this SDK alone, in about two minutes; writes nothing
 //	go run . -only NAMES some parts, with commas between them; prints their sections
 //

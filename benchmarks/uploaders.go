@@ -38,7 +38,7 @@ func uploaders() []uploader {
 	return []uploader{
 		{nameOurs, "form; repeats after a 503", true, uploadOurs},
 		{nameNetHTTP, "form, streamed with a known length; no retry", true, uploadByHand},
-		{nameRetryableFunc, "form made anew for each attempt, as its documentation advises for large bodies", true, uploadRetryableFunc},
+		{nameRetryableFunc, "form made again for each attempt, as its documentation advises for large bodies", true, uploadRetryableFunc},
 		{nameRetryableReader, "form as an io.Reader, which it buffers to be able to repeat it", false, uploadRetryableReader},
 		{nameGitHub, "bare file; no retry", true, uploadGitHub},
 		{nameAssembly, "bare file; no retry", true, uploadAssembly},
