@@ -176,7 +176,7 @@ func (c *Client) getJob(ctx context.Context, field, endpoint string, id int64, d
 // validateJob says what is wrong with an answer about job id.
 func validateJob(body []byte, got, id int64, status string) string {
 	switch {
-	case !jsonobject.IsObject(body):
+	case status == "" && !jsonobject.IsObject(body): // no member of anything else is read
 		return "not a JSON object"
 	case got == 0:
 		return "no id"

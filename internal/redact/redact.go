@@ -98,22 +98,29 @@ func ID(s string) string {
 	if s == "" {
 		return ""
 	}
-	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("-_.:=;/+", r) })
+	if len(s) > 128 {
+		return hidden
+	}
 	var hex strings.Builder
-	random, longest := false, 0
-	for i, part := range parts {
+	hex.Grow(len(s))
+	random, longest, ended := false, 0, false
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune("-_.:=;/+", r) }) {
 		switch {
+		case ended:
+			return hidden
 		case isHex(part):
 			hex.WriteString(part)
 			longest = max(longest, len(part))
 		case isRandom(part):
 			random = true
-		case idWords[part], i == len(parts)-1 && isAirport(part):
+		case idWords[part]:
+		case isAirport(part):
+			ended = true
 		default:
 			return hidden
 		}
 	}
-	if len(s) > 128 || !random && (longest < 12 || changes(hex.String()) < 3) {
+	if !random && (longest < 12 || changes(hex.String()) < 3) {
 		return hidden
 	}
 	return s
