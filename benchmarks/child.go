@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// childTimeout bounds a child process. The slowest needs about a tenth of it.
-const childTimeout = 2 * time.Minute
+// childTimeout bounds a child process. The slowest needs half a minute on a quiet machine.
+const childTimeout = 5 * time.Minute
 
 // runChild runs this program again, with env added to its environment, and decodes the
 // first line of its output.
