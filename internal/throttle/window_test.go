@@ -367,3 +367,15 @@ func TestOthersUseTheLimit(t *testing.T) {
 		assert.Error(b, err)
 	})
 }
+
+// An answer without headers leaves what is known of the window.
+func TestAnAnswerWithoutHeaders(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), told(200, 10, 3, 10*time.Second))
+		time.Sleep(time.Second)
+		for range 3 {
+			assert.Zero(b, b.waits(get, good))
+		}
+		assert.Equal(b, 9*time.Second, b.waits(get, good))
+	})
+}
