@@ -296,3 +296,47 @@ func TestNothingWaitsForACallback(t *testing.T) {
 		close(hang)
 	})
 }
+
+// A call whose context ends as it gets its permit, or its error, takes nothing along.
+func TestACallThatEndsAsItMayGo(t *testing.T) {
+	for name, a := range map[string]func() answer{
+		"permit": func() answer { return told(200, 10, 5, time.Minute) },
+		"error":  func() answer { return retryAfter(time.Hour) },
+	} {
+		for range 50 { // which of the two it sees first is chance
+			onBench(t, func(b *bench) {
+				b.end(b.send(get), told(200, 10, 1, time.Minute))
+				p := b.send(get)
+				ctx, cancel := context.WithCancel(b.Context())
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					if p, err := b.Acquire(ctx, get, time.Minute, new(uint64)); err == nil {
+						b.end(p, lost)
+					}
+				}()
+				synctest.Wait()
+				cancel()
+				b.end(p, a())
+				<-done
+				b.idle()
+			})
+			require.False(t, t.Failed(), name)
+		}
+	}
+}
+
+// A permit holds where its endpoint has closed since, and is open again.
+func TestAPermitHoldsWhenItsEndpointIsOpenAgain(t *testing.T) {
+	for _, later := range []time.Duration{0, time.Second} {
+		onBench(t, func(b *bench) {
+			other := b.send(get)
+			time.Sleep(time.Second)
+			p, err := b.Acquire(b.Context(), get, time.Hour, new(uint64))
+			require.NoError(b, err)
+			b.end(other, retryAfter(2*time.Second))
+			time.Sleep(2*time.Second + later)
+			assert.True(b, b.Confirm(p))
+		})
+	}
+}

@@ -300,3 +300,18 @@ func TestManyEndpoints(t *testing.T) {
 		assert.Equal(b, time.Minute, <-waited, "an endpoint with waiters stays")
 	})
 }
+
+// The opening is reported at its moment, and no timer runs where nobody waits.
+func TestOpeningIsReportedAtOnce(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), good)
+		assert.Nil(b, b.timer)
+		b.end(b.send(get), retryAfter(3*time.Second))
+		assert.Equal(b, 3*time.Second, b.waits(get, good))
+		changes := b.seen()
+		require.Len(b, changes, 2)
+		assert.True(b, changes[0].Closed)
+		assert.False(b, changes[1].Closed)
+		assert.Equal(b, 3*time.Second, b.since())
+	})
+}

@@ -205,7 +205,7 @@ func TestProbeOfAWindow(t *testing.T) {
 			})
 		})
 	}
-	for name, a := range map[string]answer{"no answer": lost, "an error of the server": {502, unknown}} {
+	for name, a := range map[string]answer{"no answer": lost, "an error of the server": {502, unknown}, "another": {500, unknown}} {
 		t.Run(name, func(t *testing.T) {
 			onBench(t, func(b *bench) {
 				b.end(b.send(get), told(200, 100, 0, time.Hour))
