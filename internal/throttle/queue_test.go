@@ -340,3 +340,13 @@ func TestAPermitHoldsWhenItsEndpointIsOpenAgain(t *testing.T) {
 		})
 	}
 }
+
+// A call that can wait to the very opening is not rejected.
+func TestAWaitToTheOpening(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), retryAfter(3*time.Second))
+		_, err := b.Acquire(b.Context(), get, 3*time.Second, new(uint64))
+		assert.NoError(b, err)
+		assert.Equal(b, 3*time.Second, b.since())
+	})
+}

@@ -159,8 +159,58 @@ func TestHeadersThatStopComing(t *testing.T) {
 				b.waits(get, good)
 			}
 			assert.LessOrEqual(b, b.since(), time.Second)
+			for range 5 {
+				b.send(get)
+			}
 		})
 	}
+}
+
+// What tells no window leaves none behind: neither a reset in the past, nor one without a
+// count of what remains.
+func TestHeadersThatTellNoWindow(t *testing.T) {
+	for name, a := range map[string]func() answer{
+		"a reset in the past": func() answer { return told(200, 10, 0, -time.Hour) },
+		"a reset now":         func() answer { return told(200, 10, 0, 0) },
+		"no count":            func() answer { return told(200, 10, -1, time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, func(b *bench) {
+				b.end(b.send(get), a())
+				for range 2 {
+					for range 20 {
+						b.send(get)
+					}
+					time.Sleep(time.Hour)
+				}
+			})
+		})
+	}
+}
+
+// An answer to the first request after a reset is believed, however late it comes.
+func TestALateAnswerAfterAReset(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), told(200, 10, 0, time.Second))
+		time.Sleep(time.Second)
+		p := b.send(get)
+		time.Sleep(2 * time.Second)
+		b.end(p, told(200, 10, 0, 10*time.Second))
+		assert.Equal(b, 10*time.Second, b.waits(get, good))
+	})
+}
+
+// A call that gives up holds nobody up who was sent behind it.
+func TestAPermitGivenUpHoldsNobodyUp(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), told(200, 10, 0, time.Second))
+		time.Sleep(time.Second)
+		given, err := b.Acquire(b.Context(), get, time.Hour, new(uint64))
+		require.NoError(b, err)
+		b.end(given, lost)
+		b.send(get) // on its way for long
+		assert.Equal(b, counted, b.waits(get, good))
+	})
 }
 
 // Limit: 0 is ignored, with all that comes with it. Any other limit with nothing left
@@ -377,5 +427,21 @@ func TestAnAnswerWithoutHeaders(t *testing.T) {
 			assert.Zero(b, b.waits(get, good))
 		}
 		assert.Equal(b, 9*time.Second, b.waits(get, good))
+	})
+}
+
+// After some resets without another such refusal, all that remains goes at once again.
+func TestOthersAreForgotten(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.end(b.send(get), told(200, 100, 50, time.Minute))
+		time.Sleep(time.Millisecond)
+		b.end(b.send(get), told(429, 100, 0, time.Minute))
+		for range sharedFor {
+			time.Sleep(time.Minute)
+			b.end(b.send(get), told(200, 100, 80, time.Minute))
+		}
+		for range 80 {
+			b.send(get)
+		}
 	})
 }
