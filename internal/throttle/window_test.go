@@ -445,3 +445,79 @@ func TestOthersAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// A report that shows another window of the same limit is believed, whatever came first.
+func TestReportsOfAnotherWindow(t *testing.T) {
+	for name, test := range map[string]func(b *bench){
+		"sent before a reset, answered after it": func(b *bench) {
+			b.end(b.send(get), told(200, 10, 3, time.Second))
+			time.Sleep(500 * time.Millisecond)
+			p := b.send(get)
+			time.Sleep(700 * time.Millisecond)
+			b.end(p, told(200, 10, 0, time.Second))
+			assert.Equal(b, time.Second, b.waits(get, good))
+		},
+		"sent before another endpoint had a window": func(b *bench) {
+			p := b.send(post)
+			time.Sleep(5 * time.Second)
+			b.end(b.send(get), told(200, 100, 50, time.Hour))
+			b.end(p, told(200, 100, 0, 2*time.Hour))
+			b.rejected(post, time.Minute)
+			b.send(get)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { onBench(t, test) })
+	}
+}
+
+// Of two answers to requests of which nothing was known, the least holds.
+func TestTheLeastHolds(t *testing.T) {
+	onBench(t, func(b *bench) {
+		first := b.send(get)
+		time.Sleep(time.Millisecond)
+		second := b.send(get)
+		b.end(first, told(200, 100, 1, time.Minute))
+		b.end(second, told(200, 100, 50, time.Minute))
+		b.send(get)
+		assert.Equal(b, time.Minute, (b.waits(get, good) + time.Millisecond).Round(time.Second))
+	})
+}
+
+// What shows that nobody else uses the limit: a window that is whole after its reset. And
+// what does not show that others do: a refusal where nothing remained.
+func TestNobodyElseUsesTheLimit(t *testing.T) {
+	for name, before := range map[string]func(b *bench){
+		"whole": func(b *bench) {
+			b.end(b.send(get), told(200, 100, 50, time.Minute))
+			time.Sleep(time.Millisecond)
+			b.end(b.send(get), told(429, 100, 0, time.Minute))
+			time.Sleep(time.Minute)
+			b.end(b.send(get), told(200, 100, 100, time.Minute))
+		},
+		"refused where nothing remained": func(b *bench) {
+			b.end(b.send(get), told(200, 100, 0, 2*time.Minute))
+			time.Sleep(windowProbe)
+			b.end(b.send(get), told(429, 100, 0, time.Minute))
+			time.Sleep(time.Minute)
+			b.end(b.send(get), told(200, 100, 80, time.Minute))
+		},
+		"refused beside one that found nothing left": func(b *bench) {
+			b.end(b.send(get), told(200, 100, 3, time.Minute))
+			time.Sleep(time.Millisecond)
+			first, second := b.send(get), b.send(get)
+			b.end(first, told(200, 100, 0, time.Minute))
+			b.end(second, told(429, 100, 0, time.Minute))
+			time.Sleep(time.Minute)
+			b.end(b.send(get), told(200, 100, 80, time.Minute))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, func(b *bench) {
+				before(b)
+				for range 80 {
+					b.send(get)
+				}
+			})
+		})
+	}
+}
