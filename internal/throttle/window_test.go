@@ -521,3 +521,15 @@ func TestNobodyElseUsesTheLimit(t *testing.T) {
 		})
 	}
 }
+
+// The answer to an older request says nothing of a window that the answer to a newer one
+// has shown.
+func TestAnOlderReport(t *testing.T) {
+	onBench(t, func(b *bench) {
+		older := b.send(get)
+		time.Sleep(time.Millisecond)
+		b.end(b.send(get), told(200, 100, 50, time.Hour))
+		b.end(older, told(200, 100, 0, 10*time.Minute))
+		b.send(get)
+	})
+}
