@@ -48,8 +48,7 @@
 //
 // A submit uploads the recording and returns the id of a job. A wait polls the job
 // until it has ended. SubmitAndWait and CreateAndWait do both. Wait needs only the id,
-// so another process can call it, for example after a restart. WaitAll waits for many
-// ids at once.
+// so another process can call it. WaitAll waits for many ids at once.
 //
 // The first poll of a new job comes after 1 s, and Wait polls at once. The time between
 // two polls is an eighth of the job's age, at least 1 s and at most 60 s. Set these
@@ -61,8 +60,9 @@
 // The API has no list of jobs, so no program can look up whether the service has a
 // visit. Store that a submit begins, and store the id when it ends. A visit that has no
 // id after a crash is like a visit whose error is [MaybeSubmitted]. Ask the vendor, with
-// [SupportReport], before you submit it again. The directory examples/testing has an
-// application that does this.
+// [SupportReport], before you submit it again. examples/testing does this. [WithCommit]
+// calls your function just before the last byte leaves. A crash before that has submitted
+// nothing.
 //
 // # Errors
 //
@@ -70,8 +70,9 @@
 // error of its last poll too. All are safe to log: see Patient data.
 //
 //	error                                          what to do
-//	WaitError                                      Wait(ctx, e.ID) again; after a 404, see the account
+//	WaitError                                      Wait(ctx, e.ID) again; see to a 401, 403 or 404 first
 //	any of which MaybeSubmitted is true            ask before submitting again: see Jobs
+//	errors.Is your error of WithCommit             nothing was submitted: call again when f works
 //	errors.Is context.Canceled                     nothing: you ended it
 //	TranscriptionIncompleteError                   use the part of the transcript there is
 //	TranscriptionFailedError, ScribeFailedError    see what the service says of the job
@@ -84,14 +85,14 @@
 //	409 ConflictError                              ask the vendor what exists already
 //	400 BadRequestError, 422 ValidationError       fix the request: Fields, or Detail
 //	RequestError, refused before it was sent       fix what Field names: request, file, option, value
-//	AudioError, failed while it was sent           fix the source of the audio, submit again
+//	AudioError, failed while it was sent           fix the source, submit again; a stall is os.ErrDeadlineExceeded
 //	DecodeError                                    see Body: a success, but not as documented
 //	any other status: APIError alone               see StatusCode
 //
 // [Retryable] is true of a 429, of the other statuses after which a read is repeated, of
 // a [NetworkError], of a [CredentialsError], and of a call that its deadline ended. If
-// the context ends a call, errors.Is finds the error of the context. errors.As finds a
-// NetworkError too if a request was on its way.
+// the context ends a call, errors.Is finds its error. errors.As finds a NetworkError too
+// if a request was on its way.
 //
 // # What is repeated
 //
@@ -125,36 +126,35 @@
 // again.
 //
 // An answer of another origin, to which a transport has followed a redirect, is a
-// [NetworkError] that is not repeated. After a 417 to Expect: 100-continue, the upload
-// is sent again without that header. An [AudioReader] cannot be read twice, so a request
-// is repeated only if nothing of it was sent.
+// [NetworkError] that is not repeated. A stream, or an upload above 1 MiB, asks first with
+// Expect: 100-continue, and after a 417 it goes without. A 401, 429 or 503 that comes
+// before the body is healed, for a stream too. Once a byte of a stream was sent, it is
+// not repeated.
 //
-// A call makes 4 attempts at most, unless RetryPolicy.MaxAttempts says otherwise. Its
-// error is that of the last attempt. Each attempt of a submit that met a 500, 502 or 504
-// may have created a job. If a later attempt succeeds, PossibleDuplicate of the
-// submission is true. It is true too if net/http repeated the request by itself. Set
-// RetryPolicy.Submits to RetrySafe to get an error instead of a possible duplicate.
+// A call makes 4 attempts at most, unless RetryPolicy.MaxAttempts says otherwise. Each
+// attempt of a submit that met a 500, 502 or 504 may have created a job. If a later
+// attempt succeeds, PossibleDuplicate of the submission is true. It is true too if
+// net/http repeated the request by itself. Set RetryPolicy.Submits to RetrySafe to get an
+// error instead of a possible duplicate.
 //
 // # Streaming a browser's upload
 //
-// A handler can pass a recording on while the browser sends it. [AudioReaderSize] takes
-// a body with a Content-Length. [AudioReader] takes any other body or the part of a
-// multipart form, and sends it in chunks. "Example AudioReader (Browser)" is a handler.
+// A handler, such as Example AudioReader (Browser), can pass a recording on while the
+// browser sends it. [AudioReaderSize] takes a body with a Content-Length. [AudioReader]
+// takes another body, or the part of a form, and sends it in chunks.
 //
-//   - Let the browser send the form fields before the audio, since the audio is read as
-//     it is sent. Bound the body with http.MaxBytesReader. Set no ReadTimeout and no
-//     WriteTimeout on the server.
+//   - Let the browser send the form fields before the audio. Bound the body with
+//     http.MaxBytesReader. Set no ReadTimeout and no WriteTimeout on the server.
 //   - Do not give the context of the browser's request to the submit. A browser that
 //     leaves after the last byte would cost you the id. Use context.WithoutCancel with a
 //     timeout. For a shutdown, end that context with context.AfterFunc.
 //   - After an error, call http.NewResponseController(w).SetReadDeadline(time.Now())
 //     before you answer. A Read that still runs holds a lock that net/http needs for the
-//     answer and for Shutdown. What such a Read brings is dropped, and no Read begins.
+//     answer and for Shutdown. What it brings is dropped.
 //   - A browser that leaves breaks the reader, and that ends the upload. Nothing is read
 //     while the call waits for a rate limit. Bound this wait with [WithMaxLimitWait].
-//   - Once a byte of a stream was sent, the request is not repeated. If the error is
-//     [MaybeSubmitted], leave the visit to a person, as Jobs says. Else ask the browser
-//     for the recording again.
+//   - If the error is [MaybeSubmitted], leave the visit to a person, as Jobs says. Else
+//     ask the browser for the recording again.
 //
 // A recording that cannot be recorded again deserves a disk first. Store what the
 // browser sends, and submit it with [AudioFile].
@@ -230,9 +230,8 @@
 //	each request, poll, call and wait  Debug   attempt, poll, call, job
 //
 // [WithTracer] sees which call, attempt or wait is inside which. Package ambientotel
-// makes spans and metrics of OpenTelemetry from it. Nothing of a trace is sent to the
-// service unless that is asked for. The directory examples/telemetry has a program that
-// shows traces, logs and metrics of one bad day.
+// makes spans and metrics of OpenTelemetry from it, as examples/telemetry shows. Nothing
+// of a trace is sent to the service unless that is asked for.
 //
 // # What the vendor has not published
 //

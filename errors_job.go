@@ -53,9 +53,9 @@ func jobText(kind string, id int64, what, status string) string {
 
 // WaitError is a wait that ended before its job. The context ended, a poll was refused,
 // or polls failed for longer than WithMaxOutage allows. The job goes on, unless the
-// cause is a NotFoundError. Resume with Wait(ctx, e.ID). errors.As finds the error of
-// the last poll in it too, so match WaitError before any other. A 401 of a poll says
-// nothing about the submit.
+// cause is a NotFoundError. Resume with Wait(ctx, e.ID). After a 401, 403 or 404 see to
+// the cause first. errors.As finds the error of the last poll in it too, so match
+// WaitError before any other. A 401 of a poll says nothing about the submit.
 type WaitError struct {
 	ID         int64
 	LastStatus string // in the service's words, which Error masks; empty before the first answer

@@ -79,9 +79,9 @@ func audioError(h *history, err error) error {
 }
 
 // CredentialsError is a source of credentials that failed, either the function of
-// WithCredentialsFunc or a TokenSource. Nothing is wrong with the request, and it was
-// not sent. A call does not ask a failed source again. A wait does, as after a network
-// failure.
+// WithCredentialsFunc or a TokenSource. Nothing is wrong with the request. An attempt may
+// have been sent before, and MaybeSubmitted says whether the service may have the job. A
+// call does not ask a failed source again. A wait does, as after a network failure.
 type CredentialsError struct {
 	Source string // the option that set the source
 

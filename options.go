@@ -120,10 +120,11 @@ func isLoopback(host string) bool {
 
 // WithHTTPClient sets the HTTP client to send with. It is copied and never
 // changed: its Transport and Jar are used, its Timeout, if any, bounds each
-// attempt, and redirects are not followed whatever its CheckRedirect says. Start
-// a Transport of your own from a clone of http.DefaultTransport, which has
-// timeouts and HTTP/2, and raise its MaxIdleConnsPerHost of 2. Set SendPingTimeout of
-// its HTTP2 to some seconds, or calls use a connection that the network has forgotten.
+// attempt, and redirects are not followed whatever its CheckRedirect says. The default
+// is a clone of http.DefaultTransport with a MaxIdleConnsPerHost of 128 and an
+// HTTP2.SendPingTimeout of 10 s. Start a Transport of your own from such a clone. With
+// the 2 idle connections of http.DefaultTransport a busy client makes new ones, and
+// without pings calls use a connection that the network has forgotten.
 //
 // What was sent is proven with any transport that reports its connections through
 // net/http/httptrace, as http.Transport and what is built on it do. A transport that

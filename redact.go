@@ -168,6 +168,7 @@ func (e *contextEnd) MarshalText() ([]byte, error)                   { return []
 
 // Requests, results and audio marshal to JSON in full, so that a program can store
 // them. LogValue keeps that JSON out of logs.
+
 func (a Audio) Format(s fmt.State, verb rune)                   { formatText(s, verb, a.String()) }
 func (r TranscriptionRequest) Format(s fmt.State, verb rune)    { formatText(s, verb, r.String()) }
 func (s TranscriptionSubmission) Format(f fmt.State, verb rune) { formatText(f, verb, s.String()) }
@@ -184,7 +185,8 @@ func (r ScribeRequest) LogValue() slog.Value           { return slog.StringValue
 func (s ScribeSubmission) LogValue() slog.Value        { return slog.StringValue(s.String()) }
 func (s Scribe) LogValue() slog.Value                  { return slog.StringValue(s.String()) }
 
-// These have no JSON that a program could need.
+// A FieldError, a CallInfo and a Token have no JSON that a program could need.
+
 func (e FieldError) Format(s fmt.State, verb rune) { formatText(s, verb, e.String()) }
 func (i CallInfo) Format(s fmt.State, verb rune)   { formatText(s, verb, i.String()) }
 func (t Token) Format(s fmt.State, verb rune)      { formatText(s, verb, t.String()) }
@@ -197,6 +199,7 @@ func (e FieldError) LogValue() slog.Value { return slog.StringValue(e.String()) 
 func (i CallInfo) LogValue() slog.Value   { return slog.StringValue(i.String()) }
 
 // A client and its services hold headers and credentials.
+
 func (Client) Format(s fmt.State, verb rune) { formatText(s, verb, "Client") }
 func (TranscriptionsService) Format(s fmt.State, verb rune) {
 	formatText(s, verb, "TranscriptionsService")

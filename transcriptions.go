@@ -147,7 +147,8 @@ func (s *TranscriptionsService) Wait(ctx context.Context, id int64, opts ...Wait
 // error that Wait would return. The transcription is never nil. Without an answer it has
 // only its ID. At most 8 polls are in flight. An id that is given twice is yielded
 // once. When ctx ends, WaitAll yields each unfinished id with a *WaitError. Leaving the
-// loop cancels the polls in flight.
+// loop cancels the polls in flight. The ids are fixed. For jobs that come later, call
+// Wait in a goroutine each, since calls share the rate limit.
 //
 // No poll starts while the body of the loop runs. Do long work, such as a call that may
 // wait for the rate limit, in another goroutine.

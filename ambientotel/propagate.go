@@ -7,10 +7,16 @@ import (
 )
 
 // Propagate returns a transport that sends the trace context to the service in the
-// headers traceparent and tracestate (W3C Trace Context), and then uses next. A nil next
-// is http.DefaultTransport. Without it nothing of a trace leaves the process. Baggage is
-// never sent, since it may hold anything.
+// headers traceparent and tracestate (W3C Trace Context), and then uses next. Without it
+// nothing of a trace leaves the process. Baggage is never sent, since it may hold
+// anything.
 //
+// A nil next is http.DefaultTransport, which lacks what NewClient sets by default. Give a
+// clone with the settings that ambient.WithHTTPClient names.
+//
+//	transport := http.DefaultTransport.(*http.Transport).Clone()
+//	transport.MaxIdleConnsPerHost = 128
+//	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second}
 //	ambient.WithHTTPClient(&http.Client{Transport: ambientotel.Propagate(transport)})
 func Propagate(next http.RoundTripper) http.RoundTripper {
 	if next == nil {

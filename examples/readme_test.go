@@ -114,6 +114,39 @@ func TestReadmeKeepsTheID(t *testing.T) {
 	t.Fatal("the README matches no errors")
 }
 
+// The documents match errors in one order. Each shows the table of doc.go, or a part.
+func TestErrorsAreMatchedInOneOrder(t *testing.T) {
+	doc, err := os.ReadFile("../doc.go")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(doc), "what to do\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "//\n// ")
+	declared := regexp.MustCompile(`(\w+) +\*ambient\.(\w+Error)\b`)
+	cased := regexp.MustCompile(`errors\.As\(err, &(\w+)\)|ambient\.(MaybeSubmitted)\(err\)|(context\.Canceled)\)|ambient\.(Retryable)\(err\)`)
+	for path, atLeast := range map[string]int{"../README.md": 4, "../llms.txt": 8, "errors/main.go": 14} {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		types := map[string]string{}
+		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+			types[m[1]] = m[2]
+		}
+		cases, last := 0, -1
+		for line := range strings.Lines(string(text)) {
+			m := cased.FindStringSubmatch(line)
+			if m == nil || !strings.HasPrefix(strings.TrimSpace(line), "case ") || strings.Contains(line, "&&") {
+				continue
+			}
+			name := types[m[1]] + m[2] + m[3] + m[4]
+			at := regexp.MustCompile(`\b` + regexp.QuoteMeta(name)).FindStringIndex(table)
+			if assert.NotNil(t, at, "%s: %s", path, name) {
+				assert.Greater(t, at[0], last, "%s: %s", path, name)
+				cases, last = cases+1, at[0]
+			}
+		}
+		assert.GreaterOrEqual(t, cases, atLeast, path)
+	}
+}
+
 // runProgram runs code beside a visit.mp3, with the environment that a user would set,
 // and returns its output.
 func runProgram(t *testing.T, dir, code string, plans ...func(*ambienttest.Server)) (string, error) {

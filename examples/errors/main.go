@@ -45,6 +45,8 @@ func advise(err error) string {
 		return fmt.Sprintf("it goes on: Wait(ctx, %d) later", wait.ID)
 	case ambient.MaybeSubmitted(err):
 		return "ask the vendor, with SupportReport, before submitting again"
+	case errors.Is(err, context.Canceled):
+		return "nothing, since this program ended the call"
 	case errors.As(err, &partial):
 		return fmt.Sprintf("use the %d bytes of text there are", len(partial.Transcription.RawText))
 	case errors.As(err, &failed), errors.As(err, &scribe):

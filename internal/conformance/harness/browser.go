@@ -30,6 +30,7 @@ func StalledBrowser(t *testing.T, h http.Handler, path, contentType string, leng
 
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
+			defer context.AfterFunc(ctx, func() { _ = stop.Close() })() // net/http's own client waits for a Read of the body
 			r, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+path, io.MultiReader(bytes.NewReader(beginning), rest))
 			require.NoError(t, err)
 			r.ContentLength = length
@@ -41,7 +42,7 @@ func StalledBrowser(t *testing.T, h http.Handler, path, contentType string, leng
 			assert.Equal(t, proto, resp.Proto)
 			assert.Equal(t, status, resp.StatusCode)
 			assert.NoError(t, srv.Config.Shutdown(ctx))
-			_ = stop.Close() // else net/http's own client would wait for the body
+			_ = stop.Close()
 			_ = resp.Body.Close()
 		})
 	}
