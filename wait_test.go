@@ -46,6 +46,17 @@ func TestFirstPoll(t *testing.T) {
 	})
 }
 
+// The least id that there can be is asked for.
+func TestWaitForTheLeastID(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		_, err := harness.NewClient(t, srv).Transcriptions.Wait(t.Context(), 1)
+		wait, ok := errors.AsType[*ambient.WaitError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, int64(1), wait.ID)
+		srv.AssertCount(t, harness.GetRoute, 1)
+	})
+}
+
 // A Retry-After wins over the interval, on an answer that the job goes on as on
 // one that fails; not beyond a quarter of an hour.
 func TestRetryAfterOfAPoll(t *testing.T) {
