@@ -289,9 +289,10 @@ func TestWhatErrorsKeep(t *testing.T) {
 		"60 MiB of an error":      {"HTTP/1.1 404 Not Found\r\nX-Request-Id: req-1\r\nContent-Length: 62914560\r\n\r\n" + strings.Repeat("x", 60<<20), 1 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
+			answer := []byte(c.answer) // not while the test measures
 			client := startBare(t, func(conn bareConn) {
 				conn.header()
-				conn.write(c.answer)
+				_, _ = conn.Write(answer)
 			})
 			_ = harness.Get(t.Context(), client) // the first call makes what stays
 			var err error
