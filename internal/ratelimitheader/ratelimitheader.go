@@ -41,7 +41,7 @@ func Read(h http.Header, now time.Time) Info {
 	if len(h) == 0 {
 		return info
 	}
-	c := clock{now: now, skew: skew(h, now)}
+	c := clock{now, h}
 	info.RetryAfter = c.latest(h["Retry-After"], time.Second)
 	readStructured(h, c, &info)
 	readClassic(h, c, &info)
@@ -94,22 +94,22 @@ func count(h http.Header, names []string) int64 {
 
 // A clock turns the numbers and dates of one response into local times.
 type clock struct {
-	now  time.Time
-	skew time.Duration // how far the server's clock is ahead of ours
+	now    time.Time
+	header http.Header
 }
 
-// skew compares the clocks by the Date header, which has whole seconds and is
-// as old as the way here: less than 2 s apart counts as the same.
-func skew(h http.Header, now time.Time) time.Duration {
-	text := h.Get("Date")
-	if strings.Trim(h.Get("Age"), " 0") != "" || text == "" {
+// skew is how far the server's clock is ahead of ours. The Date header has whole seconds,
+// and is as old as the way here. So less than 2 s apart counts as the same.
+func (c clock) skew() time.Duration {
+	text := c.header.Get("Date")
+	if strings.Trim(c.header.Get("Age"), " 0") != "" || text == "" {
 		return 0 // a cache kept the Date for so long (RFC 9111, section 5.1)
 	}
 	date, err := http.ParseTime(text)
 	if err != nil {
 		return 0
 	}
-	if d := date.Sub(now); d.Abs() >= 2*time.Second {
+	if d := date.Sub(c.now); d.Abs() >= 2*time.Second {
 		return d
 	}
 	return 0
@@ -189,7 +189,7 @@ func (c clock) number(n float64, unit time.Duration) time.Time {
 
 // local is a time by the server's clock in ours, a year from now at most.
 func (c clock) local(t time.Time) time.Time {
-	t = t.Add(-c.skew)
+	t = t.Add(-c.skew())
 	if last := c.now.Add(maxSpan); t.After(last) {
 		return last
 	}
