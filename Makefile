@@ -79,8 +79,7 @@ mutants: ## every small change of the core must fail a test, or be in survivors.
 	ulimit -v 12000000 2>/dev/null; go run -C internal/mutants .
 
 bench: ## the benchmarks beside the rivals, and of the pipeline; writes benchmarks/RESULTS.md
-	go run -C benchmarks .
-	go run -C pipeline ./internal/bench
+	go run -C benchmarks .; held=$$?; go run -C pipeline ./internal/bench && exit $$held
 
 kills: ## kills of the pipeline's processes on each database, and a run that must fail
 	go run -C pipeline ./internal/killtest -db sqlite -kills $(KILLS)
