@@ -142,10 +142,9 @@ check: ## everything that must hold before a change lands
 	$(MAKE) quickstart fuzz quick
 	$(MAKE) -j2 -O kills modules # the kills mostly wait
 
-nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing, changes of the core
+nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
 	$(MAKE) check golangci builds platforms platforms-modules bits32 release-check
 	$(MAKE) kills KILLS=200 FREEZES=12 CRASHES=7
 	go -C internal/conformance/transports test -race -tags nightly ./...
 	$(MAKE) cover COUNT=10
-	$(MAKE) mutants
 	$(MAKE) fuzz FUZZTIME=10m

@@ -113,3 +113,18 @@ func TestRun(t *testing.T) {
 		})
 	}
 }
+
+// What survivors.txt lists is in the code. Only a long run shows that it survives.
+func TestSurvivorsAreInTheCode(t *testing.T) {
+	listed, err := parseSurvivors(survivorsText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutants, err := allMutants("../..", targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listed.missingFrom(mutants); err != nil {
+		t.Error(err)
+	}
+}
