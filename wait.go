@@ -125,7 +125,6 @@ func (w *waiter[T]) follow(ctx context.Context, k *pollState) (job T, err error)
 	err = errPanicked
 	defer func() { w.finish(k, err) }()
 	timer := time.NewTimer(time.Until(k.due))
-	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:

@@ -188,6 +188,43 @@ func TestMaxOutage(t *testing.T) {
 	})
 }
 
+// A good poll ends an outage. Outages that are shorter than WithMaxOutage are not added up.
+func TestGoodPollEndsOutage(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, oneTry)
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING", For: time.Minute}, ambienttest.Step{Status: "STT_COMPLETED"})
+		for outage := range 5 {
+			srv.FaultRange(harness.GetRoute, 10*outage+2, 10*outage+10, ambienttest.Answer(503)) // about 9 s
+		}
+		_, err := client.Transcriptions.Wait(t.Context(), id, ambient.WithPollInterval(time.Second, time.Second), ambient.WithMaxOutage(15*time.Second))
+		require.NoError(t, err)
+		assert.Greater(t, len(srv.RequestsTo(harness.GetRoute)), 50)
+	})
+}
+
+// Each poll of a wait has the wait's options of a call.
+func TestCallOptionsOfAWait(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
+		ids := harness.SubmitMany(t, srv, client, 2, func(int) time.Duration { return 30 * time.Second })
+		down := func() {
+			polls := len(srv.RequestsTo(harness.GetRoute))
+			srv.FaultRange(harness.GetRoute, polls+1, polls+5, ambienttest.Answer(503))
+		}
+		down()
+		_, err := client.Transcriptions.Wait(t.Context(), ids[0], ambient.WithMaxAttempts(1))
+		require.NoError(t, err)
+		down()
+		for _, err := range client.Transcriptions.WaitAll(t.Context(), ids, ambient.WithMaxAttempts(1)) {
+			require.NoError(t, err)
+		}
+		assert.Empty(t, told.Of(ambient.EventRetry), "more than one attempt of a poll")
+	})
+}
+
 // A vault that is down for a while costs no wait. It is asked again at the next poll.
 func TestCredentialsFailInAWait(t *testing.T) {
 	t.Parallel()
