@@ -238,9 +238,9 @@ func retryAfter(h http.Header) time.Duration {
 	return min(time.Until(until), maxRetryAfter)
 }
 
-// retryAfterError is how long a failed poll asks to wait.
+// retryAfterError is how long a failed poll asks to wait, if that is more than zero.
 func retryAfterError(err error) time.Duration {
-	if limit, ok := errors.AsType[*RateLimitError](err); ok && !limit.ResetAt.IsZero() {
+	if limit, ok := errors.AsType[*RateLimitError](err); ok {
 		return min(time.Until(limit.ResetAt), maxRetryAfter)
 	}
 	if api, ok := errors.AsType[*APIError](err); ok {

@@ -43,7 +43,6 @@ func (w *waiter[T]) waitAll(ctx context.Context, ids []int64) iter.Seq2[T, error
 func (a *allWaiter[T]) beginAll(ctx context.Context, ids []int64) (refused []int64) {
 	now := time.Now()
 	seen := make(map[int64]bool, len(ids))
-	a.due = make(dueHeap, 0, len(ids))
 	for _, id := range ids {
 		if seen[id] {
 			continue
@@ -87,9 +86,7 @@ func (a *allWaiter[T]) start() {
 func (a *allWaiter[T]) next(ctx context.Context) (p pollResult[T], ok bool) {
 	var due <-chan time.Time
 	if a.inFlight < maxPolls && a.due.Len() > 0 {
-		timer := time.NewTimer(time.Until(a.due[0].due))
-		defer timer.Stop()
-		due = timer.C
+		due = time.After(time.Until(a.due[0].due))
 	}
 	select {
 	case p = <-a.results:

@@ -682,6 +682,7 @@ func TestLastPollFitsBeforeTheDeadline(t *testing.T) {
 	}{
 		{"the job takes longer", time.Hour, 0, false},
 		{"the job ends in the last interval", 599 * time.Second, 0, true},
+		{"the job ends a moment before the deadline", 599850 * time.Millisecond, 0, true},
 		{"with slow answers", 599 * time.Second, 300 * time.Millisecond, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -764,6 +765,7 @@ func TestContextEndsAWait(t *testing.T) {
 				require.ErrorAs(t, err, &ended)
 				assert.ErrorIs(t, err, context.Canceled)
 				assert.ErrorIs(t, err, errClosing)
+				assertNoNilInside(t, err)
 				assert.Equal(t, id, ended.ID)
 				assert.Equal(t, c.polls, ended.Polls)
 				assert.False(t, ambient.Retryable(err))
@@ -774,6 +776,23 @@ func TestContextEndsAWait(t *testing.T) {
 				assert.Len(t, srv.Requests(), n, "nothing goes on")
 			})
 		})
+	}
+}
+
+// assertNoNilInside checks every list of errors in err, since nobody who walks such a
+// list looks for a nil.
+func assertNoNilInside(t *testing.T, err error) {
+	t.Helper()
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			assertNoNilInside(t, inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			require.Error(t, inner, "in a %T", err)
+			assertNoNilInside(t, inner)
+		}
 	}
 }
 
