@@ -157,6 +157,21 @@ func TestWaitAllOfNothing(t *testing.T) {
 	srv.AssertCount(t, "*", 0)
 }
 
+// Eight polls are in flight at once, and no more.
+func TestWaitAllPollsEightAtOnce(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv)
+		ids := harness.SubmitMany(t, srv, client, 36, func(int) time.Duration { return 0 })
+		srv.FaultRange(harness.GetRoute, 1, len(ids), ambienttest.Fault{Delay: time.Second})
+		start := time.Now()
+		for _, err := range client.Transcriptions.WaitAll(t.Context(), ids) {
+			require.NoError(t, err)
+		}
+		assert.Equal(t, 5*time.Second, time.Since(start))
+	})
+}
+
 // The loop may be left at any time, by break or by return of the loop's
 // function: what is in flight is cancelled and over when the loop is, and
 // nothing goes on. The bubble would find a goroutine left behind.
@@ -198,23 +213,26 @@ func TestWaitAllLeavesNothingBehind(t *testing.T) {
 }
 
 // When the context ends, each job that has not ended is yielded once, with the
-// context's error and cause, wherever its poll is; also there one can leave.
+// context's error and cause, wherever its poll is; also there one can leave. An
+// observer sees the end of each wait, yielded or not.
 func TestContextEndsWaitAll(t *testing.T) {
 	t.Parallel()
 	const jobs = 12
 	for _, delay := range []time.Duration{0, 10 * time.Second} {
 		for _, leaveAt := range []int{jobs + 1, 3, 7} {
 			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-				client := harness.NewClient(t, srv)
+				var told harness.Events
+				client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
 				ids := harness.SubmitMany(t, srv, client, jobs, func(i int) time.Duration { return time.Duration(i/2) * time.Hour })
 				srv.FaultRange(harness.GetRoute, jobs+1, 10_000, ambienttest.Fault{Delay: delay})
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
 				time.AfterFunc(20*time.Second, func() { cancel(errClosing) })
 				start := time.Now()
-				yielded := map[int64]int{}
+				yielded := map[int64]error{}
 				for tr, err := range client.Transcriptions.WaitAll(ctx, ids) {
-					yielded[tr.ID]++
+					assert.NotContains(t, yielded, tr.ID)
+					yielded[tr.ID] = err
 					if tr.ID < ids[2] {
 						assert.NoError(t, err)
 					} else {
@@ -232,8 +250,14 @@ func TestContextEndsWaitAll(t *testing.T) {
 					}
 				}
 				assert.Len(t, yielded, min(leaveAt, jobs))
-				for id, n := range yielded {
-					assert.Equal(t, 1, n, id)
+				over := told.Of(ambient.EventJob)
+				assert.Len(t, over, jobs)
+				for _, e := range over {
+					if err, ok := yielded[e.ID]; ok {
+						assert.Equal(t, err, e.Err)
+					} else {
+						assert.ErrorIs(t, e.Err, context.Canceled)
+					}
 				}
 			})
 		}
