@@ -3,7 +3,6 @@ package ambient
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"sync"
@@ -214,7 +213,7 @@ func (s *passwordSource) fetch(ctx context.Context, number int64) (Token, error)
 		return problem
 	}
 	err = call.run()
-	if api, ok := errors.AsType[*APIError](err); ok && isRejection(api.StatusCode) {
+	if api, ok := find[*APIError](err); ok && isRejection(api.StatusCode) {
 		s.refused = &rejectedLogin{username, password, time.Now(), err}
 	}
 	return token, err

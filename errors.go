@@ -2,6 +2,7 @@ package ambient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -234,6 +235,16 @@ func ownHistory(err error) *history {
 		return e.history
 	}
 	return nil
+}
+
+// find returns the first error of a type in the tree of err. A function of the caller may
+// return a nil pointer as its error, and then there is none.
+func find[P interface {
+	*E
+	error
+}, E any](err error) (P, bool) {
+	e, ok := errors.AsType[P](err)
+	return e, ok && e != nil
 }
 
 // errorTree yields err and every error that it wraps, depth first, as errors.Is

@@ -2,7 +2,6 @@ package ambient
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,10 +23,10 @@ func SupportReport(err error) string {
 		return "No error.\n"
 	}
 	fmt.Fprintf(&b, "Error:      %s\n", safeText(firstSDKError(err)))
-	if wait, ok := errors.AsType[*WaitError](err); ok && wait != nil {
+	if wait, ok := find[*WaitError](err); ok {
 		fmt.Fprintf(&b, "Job:        %d\n", wait.ID)
 	}
-	if api, ok := errors.AsType[*APIError](err); ok && api != nil {
+	if api, ok := find[*APIError](err); ok {
 		reportAnswer(&b, api)
 	}
 	if h := historyOf(err); h != nil {

@@ -2,7 +2,6 @@ package ambient
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -240,10 +239,10 @@ func retryAfter(h http.Header) time.Duration {
 
 // retryAfterError is how long a failed poll asks to wait, if that is more than zero.
 func retryAfterError(err error) time.Duration {
-	if limit, ok := errors.AsType[*RateLimitError](err); ok {
+	if limit, ok := find[*RateLimitError](err); ok {
 		return min(time.Until(limit.ResetAt), maxRetryAfter)
 	}
-	if api, ok := errors.AsType[*APIError](err); ok {
+	if api, ok := find[*APIError](err); ok {
 		return min(api.RetryAfter, maxRetryAfter)
 	}
 	return 0

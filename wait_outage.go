@@ -45,11 +45,11 @@ func (o *outage) fit(due time.Time, maxOutage time.Duration) time.Time {
 // before.
 func (w *waiter[T]) forgives(ctx context.Context, p pollResult[T]) bool {
 	k := p.state
-	limit, limited := errors.AsType[*RateLimitError](p.err)
+	limit, limited := find[*RateLimitError](p.err)
 	switch {
 	case ctx.Err() != nil:
 		return false
-	case limited && limit != nil:
+	case limited:
 		k.outage.goes = false
 		deadline, ok := ctx.Deadline()
 		return !ok || limit.ResetAt.Before(deadline) && !errors.Is(p.err, context.DeadlineExceeded)
@@ -67,9 +67,9 @@ func (k *pollState) isTransient(err error) bool {
 		switch e := err.(type) {
 		case *APIError:
 			isYoung := k.isNew && time.Since(k.started) < newJob
-			return e != nil && (retriedStatus(e.StatusCode) || e.StatusCode == http.StatusNotFound && isYoung)
+			return retriedStatus(e.StatusCode) || e.StatusCode == http.StatusNotFound && isYoung
 		case *NetworkError:
-			return e != nil && !permanent(e.cause)
+			return !permanent(e.cause)
 		case *DecodeError, *CredentialsError:
 			return true
 		}

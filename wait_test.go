@@ -2,6 +2,8 @@ package ambient_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,6 +187,21 @@ func TestMaxOutage(t *testing.T) {
 			assert.ErrorAs(t, err, &down, "of the last poll")
 			assert.Greater(t, time.Since(start), 24*time.Hour-2*time.Second)
 		})
+	})
+}
+
+// A poll that fails slowly counts for the outage.
+func TestSlowPollsCountForAnOutage(t *testing.T) {
+	t.Parallel()
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, oneTry)
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
+		srv.FaultRange(harness.GetRoute, 1, 10_000, harness.WithDelay(ambienttest.Answer(503), 20*time.Second))
+		start := time.Now()
+		_, err := client.Transcriptions.Wait(t.Context(), id, ambient.WithMaxOutage(time.Minute))
+		require.Error(t, err)
+		assert.GreaterOrEqual(t, time.Since(start), time.Minute)
+		assert.Less(t, time.Since(start), 80*time.Second)
 	})
 }
 
@@ -435,6 +452,29 @@ func TestFailuresThatEndAWait(t *testing.T) {
 		})
 	}
 }
+
+// So does what fails on this side, and would fail again.
+func TestOwnFailuresEndAWait(t *testing.T) {
+	for name, option := range map[string]ambient.Option{
+		"an untrusted server": ambient.WithHTTPClient(&http.Client{Transport: harness.FailWith{Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}}),
+		"a broken limiter":    ambient.WithLimiter(brokenLimiter{errors.New("broken")}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+				start := time.Now()
+				_, err := harness.NewClient(t, srv, option, ambient.WithToken("synthetic")).Transcriptions.Wait(t.Context(), 7)
+				wait, ok := errors.AsType[*ambient.WaitError](err)
+				require.True(t, ok, "%v", err)
+				assert.Equal(t, 1, wait.Polls)
+				assert.Zero(t, time.Since(start))
+			})
+		})
+	}
+}
+
+type brokenLimiter struct{ error }
+
+func (l brokenLimiter) Wait(context.Context) error { return l.error }
 
 // Right after its submit a job may not be found yet. That is so for ten seconds,
 // and for who has just submitted it.
@@ -759,12 +799,16 @@ func TestContextEndsAWait(t *testing.T) {
 				}
 				time.AfterFunc(c.after, func() { cancel(errClosing) })
 				start := time.Now()
-				tr, err := client.Transcriptions.Wait(ctx, id)
+				var last ambient.PollEvent
+				tr, err := client.Transcriptions.Wait(ctx, id, ambient.WithOnPoll(func(e ambient.PollEvent) { last = e }))
 				assert.Nil(t, tr)
 				var ended *ambient.WaitError
 				require.ErrorAs(t, err, &ended)
 				assert.ErrorIs(t, err, context.Canceled)
 				assert.ErrorIs(t, err, errClosing)
+				if last.Err != nil {
+					assert.Zero(t, last.Next, "no poll follows")
+				}
 				assertNoNilInside(t, err)
 				assert.Equal(t, id, ended.ID)
 				assert.Equal(t, c.polls, ended.Polls)
@@ -819,6 +863,47 @@ func TestRateLimitInAWait(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 15*time.Minute, time.Since(start).Truncate(time.Minute))
 	})
+}
+
+// A limit of the client's own that lasts beyond the deadline ends a wait at once, too.
+func TestLocalLimitInAWait(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, ambient.WithRateLimit(1.0/3600, 2))
+		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		start := time.Now()
+		_, err := client.Transcriptions.Wait(ctx, id)
+		wait, ok := errors.AsType[*ambient.WaitError](err)
+		require.True(t, ok, "%v", err)
+		_, ok = errors.AsType[*ambient.RateLimitError](err)
+		require.True(t, ok, "%v", err)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 2, wait.Polls)
+		assert.Less(t, time.Since(start), 2*time.Second)
+	})
+}
+
+// A function of the caller may return a nil pointer as its error.
+func TestNilErrorsInAWait(t *testing.T) {
+	for _, none := range []error{(*ambient.RateLimitError)(nil), (*ambient.APIError)(nil), (*ambient.NetworkError)(nil), (*ambient.CredentialsError)(nil), (*ambient.WaitError)(nil)} {
+		for name, option := range map[string]ambient.Option{
+			"token source": ambient.WithTokenSource(harness.FailingTokens{Err: none}),
+			"credentials":  ambient.WithCredentialsFunc(func(context.Context) (string, string, error) { return "", "", none }),
+			"limiter":      ambient.WithLimiter(brokenLimiter{none}),
+			"transport":    ambient.WithHTTPClient(&http.Client{Transport: harness.FailWith{Err: none}}),
+		} {
+			t.Run(fmt.Sprintf("%s, %T", name, none), func(t *testing.T) {
+				harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+					_, err := harness.NewClient(t, srv, option).Transcriptions.Wait(t.Context(), 7, ambient.WithMaxOutage(time.Minute))
+					wait, ok := errors.AsType[*ambient.WaitError](err)
+					require.True(t, ok, "%v", err)
+					assert.Equal(t, int64(7), wait.ID)
+					assert.Contains(t, ambient.SupportReport(err), "Job:        7")
+				})
+			})
+		}
+	}
 }
 
 // Whatever goes wrong after the submit, the error has the id: without it the
