@@ -190,19 +190,21 @@ func TestMaxOutage(t *testing.T) {
 	})
 }
 
-// A poll that fails slowly counts for the outage.
+// A poll that fails slowly counts for the outage, with each of its attempts.
 func TestSlowPollsCountForAnOutage(t *testing.T) {
 	t.Parallel()
-	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := harness.NewClient(t, srv, oneTry)
-		id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
-		srv.FaultRange(harness.GetRoute, 1, 10_000, harness.WithDelay(ambienttest.Answer(503), 20*time.Second))
-		start := time.Now()
-		_, err := client.Transcriptions.Wait(t.Context(), id, ambient.WithMaxOutage(time.Minute))
-		require.Error(t, err)
-		assert.GreaterOrEqual(t, time.Since(start), time.Minute)
-		assert.Less(t, time.Since(start), 80*time.Second)
-	})
+	for _, attempts := range []int{1, 3} { // of 20 s
+		harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+			client := harness.NewClient(t, srv)
+			id := harness.SubmitLife(t, srv, client, ambienttest.Step{Status: "STT_PROCESSING"})
+			srv.FaultRange(harness.GetRoute, 1, 10_000, harness.WithDelay(ambienttest.Answer(503), 20*time.Second))
+			start := time.Now()
+			_, err := client.Transcriptions.Wait(t.Context(), id, ambient.WithMaxOutage(time.Minute), ambient.WithMaxAttempts(attempts))
+			require.Error(t, err)
+			assert.GreaterOrEqual(t, time.Since(start), time.Minute)
+			assert.Less(t, time.Since(start), 80*time.Second)
+		})
+	}
 }
 
 // A good poll ends an outage. Outages that are shorter than WithMaxOutage are not added up.
