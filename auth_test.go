@@ -615,7 +615,7 @@ type scriptedSource struct {
 func (s *scriptedSource) Token(context.Context) (ambient.Token, error) {
 	s.asked++
 	if s.err != nil {
-		return ambient.Token{}, s.err
+		return ambient.NewToken("useless", time.Time{}), s.err
 	}
 	return ambient.NewToken(s.values[min(s.asked, len(s.values))-1], time.Time{}), nil
 }

@@ -50,14 +50,14 @@ func (c *call) token() (Token, error) {
 	}
 	token, err := c.sourceToken()
 	switch {
-	case err == nil && c.auth.refused.Value() != "" && token.Value() == c.auth.refused.Value():
+	case err != nil:
+		return Token{}, c.tokenError(err)
+	case c.auth.refused.Value() != "" && token.Value() == c.auth.refused.Value():
 		return Token{}, c.failure(ending{})
-	case err == nil && isBearerToken(token.Value()):
-		return token, nil
-	case err == nil:
+	case !isBearerToken(token.Value()):
 		return Token{}, invalid("WithTokenSource", "the token source gave a token that is empty, or has a space or control character in it")
 	}
-	return Token{}, c.tokenError(err)
+	return token, nil
 }
 
 // sourceToken asks the token source. A source that the caller gave may ignore its
@@ -108,10 +108,8 @@ func (c *call) tokenRefused(used Token) bool {
 
 // sleep waits, for no longer than the context lasts.
 func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }

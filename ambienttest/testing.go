@@ -24,7 +24,9 @@ func Start(tb TB, opts ...Option) *Server {
 // StartInMemory is [NewInMemory] for the length of a test, like [Start]. Make server
 // and client inside the testing/synctest bubble, and pass the bubble's own *testing.T,
 // whose cleanup still runs in the bubble. Take its t.Context() too, since the context
-// of the outer test is not in the bubble.
+// of the outer test is not in the bubble. A client renews a token of [WithTokenLifetime]
+// in the background, so call t.Cleanup(synctest.Wait) after StartInMemory. Else a renewal
+// may outlive the bubble, which synctest reports as a deadlock.
 func StartInMemory(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	return forTest(tb, NewInMemory(opts...))

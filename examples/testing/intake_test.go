@@ -41,6 +41,7 @@ func inClinic(t *testing.T, test func(t *testing.T, c *clinic), opts ...ambientt
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		api := ambienttest.StartInMemory(t, append(opts, ambienttest.WithTranscript("Synthetic visit."))...)
+		t.Cleanup(synctest.Wait) // for a renewal of the token in the background
 		c := &clinic{Intake: &Intake{}, api: api, table: &table{visits: map[string]Visit{}}}
 		c.Store = c.table
 		c.connect(t, ambient.WithCredentials(api.Username, api.Password))

@@ -41,7 +41,11 @@ func Policy(p ambient.RetryPolicy) ambient.Option { return ambient.WithRetryPoli
 // InBubble runs a test against an in-memory server in virtual time.
 func InBubble(t *testing.T, test func(t *testing.T, srv *ambienttest.Server), opts ...ambienttest.Option) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(t, ambienttest.StartInMemory(t, opts...)) })
+	synctest.Test(t, func(t *testing.T) {
+		srv := ambienttest.StartInMemory(t, opts...)
+		t.Cleanup(synctest.Wait) // for a renewal of the token in the background
+		test(t, srv)
+	})
 }
 
 func SubmitOf(ctx context.Context, client *ambient.Client, audio ambient.Audio, opts ...ambient.CallOption) (*ambient.TranscriptionSubmission, error) {
