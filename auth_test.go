@@ -175,12 +175,21 @@ func TestAYoungTokenIsTriedAgain(t *testing.T) {
 		srv.AssertCount(t, harness.TokenRoute, 1)
 	}, ambienttest.WithTokenNotBefore(500*time.Millisecond))
 	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
-		client := harness.NewClient(t, srv)
+		var told harness.Events
+		client := harness.NewClient(t, srv, ambient.WithObserver(told.Observe))
 		start := time.Now()
-		_, err := harness.SubmitOf(t.Context(), client, harness.Visit())
+		var info ambient.CallInfo
+		_, err := harness.SubmitOf(t.Context(), client, harness.Visit(), ambient.WithCallInfo(&info))
 		require.NoError(t, err)
 		assert.Equal(t, 3*time.Second, time.Since(start))
 		srv.AssertCount(t, harness.TokenRoute, 1)
+		require.Len(t, info.Attempts, 3)
+		retries := told.Of(ambient.EventRetry)
+		require.Len(t, retries, 2)
+		for n, wait := range []time.Duration{time.Second, 2 * time.Second} {
+			assert.Equal(t, wait, info.Attempts[n+1].Wait)
+			assert.Equal(t, wait, retries[n].Wait)
+		}
 	}, ambienttest.WithTokenNotBefore(2500*time.Millisecond))
 }
 

@@ -63,11 +63,9 @@ func (c *call) token() (Token, error) {
 // sourceToken asks the token source. A source that the caller gave may ignore its
 // context, so it is left behind when that ends.
 func (c *call) sourceToken() (Token, error) {
-	switch s := c.client.tokens.(type) {
-	case *passwordSource:
-		return s.Token(c.ctx)
-	case staticToken:
-		return s.token, nil
+	switch c.client.tokens.(type) {
+	case *passwordSource, staticToken:
+		return c.client.tokens.Token(c.ctx)
 	}
 	type result struct {
 		token Token
@@ -82,7 +80,7 @@ func (c *call) sourceToken() (Token, error) {
 
 // noteAccepted remembers that the API took a token.
 func (c *call) noteAccepted(token Token) {
-	if s, ok := c.client.tokens.(*passwordSource); ok && succeeded(&c.last.report) && !c.request.isTokenCall {
+	if s, ok := c.client.tokens.(*passwordSource); ok && succeeded(&c.last.report) {
 		s.noteAccepted(token)
 	}
 }
