@@ -123,10 +123,9 @@ func (w *waiter[T]) follow(ctx context.Context, k *pollState) (job T, err error)
 	w.begin(ctx, k)
 	err = errPanicked
 	defer func() { w.finish(k, err) }()
-	timer := time.NewTimer(time.Until(k.due))
 	for {
 		select {
-		case <-timer.C:
+		case <-time.After(time.Until(k.due)):
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil { // also where both are so
@@ -135,7 +134,6 @@ func (w *waiter[T]) follow(ctx context.Context, k *pollState) (job T, err error)
 		if job, err, done := w.handlePoll(w.poll(k)); done {
 			return job, err
 		}
-		timer.Reset(time.Until(k.due))
 	}
 }
 
