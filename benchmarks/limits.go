@@ -140,11 +140,12 @@ func prepare(s *ambienttest.Server) account {
 	var issued struct {
 		Token string `json:"access_token"`
 	}
-	form := "username=" + s.Username + "&password=" + s.Password
-	resp := must(s.Client().Post(s.URL+"/auth/token", "application/x-www-form-urlencoded", strings.NewReader(form)))
-	must(0, decode(resp, &issued))
-
 	ctx := context.Background()
+	form := "username=" + s.Username + "&password=" + s.Password
+	req := must(http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/auth/token", strings.NewReader(form)))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	must(0, decode(must(s.Client().Do(req)), &issued))
+
 	client := ours(s.URL, s.Client().Transport, ambient.WithToken(issued.Token))
 	sub := must(client.Transcriptions.Submit(ctx, &ambient.TranscriptionRequest{Audio: smallAudio()}))
 	note := must(client.Scribes.Create(ctx, &ambient.ScribeRequest{Audio: []ambient.Audio{smallAudio()}, TemplateIDs: []int64{1}}))
