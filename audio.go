@@ -174,7 +174,6 @@ var (
 	errNotRegular = errors.New("not a regular file; use AudioReader for pipes and devices")
 	errUsedReader = errors.New("this reader was sent before; give a new AudioReader to each call")
 	errChanged    = errors.New("the file changed while it was being sent")
-	errBadCount   = errors.New("a Read gave a count that cannot be")
 )
 
 // WithContentType returns a copy of a with the media type mime, such as audio/mpeg. If

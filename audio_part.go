@@ -14,6 +14,7 @@ import (
 
 	"github.com/ambient-scribe/ambient-go/internal/audiotype"
 	"github.com/ambient-scribe/ambient-go/internal/form"
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
 // An audioPart is an audio source of one call. It is inspected once, and the first
@@ -115,7 +116,7 @@ func (h headReader) Read(p []byte) (int, error) {
 	}
 	n, err := h.r.Read(p)
 	if n < 0 || n > len(p) {
-		return 0, errBadCount
+		return 0, readbody.ErrBadCount
 	}
 	if n > 0 {
 		h.progress()

@@ -12,6 +12,7 @@ import (
 	"github.com/ambient-scribe/ambient-go/internal/exchange"
 	"github.com/ambient-scribe/ambient-go/internal/form"
 	"github.com/ambient-scribe/ambient-go/internal/jsonobject"
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
 // An upload is the multipart form of a submit in the making. It keeps the first
@@ -135,7 +136,7 @@ func (u *upload) refused(i int, err error) error {
 
 // audioText prints what this package says of a source, and other errors in safe words.
 func audioText(err error) string {
-	if err == errNotRegular || err == errUsedReader || err == errBadCount {
+	if err == errNotRegular || err == errUsedReader || err == readbody.ErrBadCount {
 		return err.Error()
 	}
 	return safeText(err)

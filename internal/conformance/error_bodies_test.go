@@ -204,3 +204,28 @@ func FuzzErrorBody(f *testing.F) {
 		assert.NotContains(t, strings.ToLower(err.Error()+ambient.SupportReport(err)), canaryWord)
 	})
 }
+
+// A body whose Read gives a count that cannot be is an answer that was lost on its way.
+func TestResponseBodiesWithWrongCounts(t *testing.T) {
+	for _, status := range []int{200, 503} {
+		for _, count := range []wildBody{func(int) int { return -1 }, func(asked int) int { return asked + 1 }} {
+			client, err := ambient.NewClient(ambient.WithToken("token"), ambient.WithHTTPClient(&http.Client{Transport: replyWith(func(*http.Request) *http.Response {
+				return &http.Response{StatusCode: status, ContentLength: -1, Header: http.Header{}, Body: io.NopCloser(count)}
+			})}))
+			require.NoError(t, err)
+			_, err = harness.SubmitOf(t.Context(), client, harness.Visit(), ambient.WithMaxAttempts(1))
+			if status == 200 {
+				network, ok := errors.AsType[*ambient.NetworkError](err)
+				require.True(t, ok, "%v", err)
+				assert.ErrorContains(t, network, "a read gave a count that cannot be")
+				assert.True(t, ambient.MaybeSubmitted(err))
+			} else {
+				harness.CheckType(t, status, err)
+			}
+		}
+	}
+}
+
+type wildBody func(asked int) int
+
+func (w wildBody) Read(p []byte) (int, error) { return w(len(p)), nil }

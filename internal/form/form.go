@@ -113,8 +113,7 @@ func (e *FileError) Unwrap() error { return e.Err }
 
 // What a file that opens and reads without error may still have done.
 var (
-	ErrShort    = errors.New("source ended before its size")
-	ErrLong     = errors.New("source has more bytes than its size")
-	errBadCount = errors.New("a read gave a count that cannot be")
-	errClosed   = errors.New("form: read after close")
+	ErrShort  = errors.New("source ended before its size")
+	ErrLong   = errors.New("source has more bytes than its size")
+	errClosed = errors.New("form: read after close")
 )

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ambient-scribe/ambient-go/internal/readbody"
 )
 
 // source is a file part whose opens and closes are counted.
@@ -196,8 +198,8 @@ func TestBrokenSources(t *testing.T) {
 		{"long", &source{reader: text("01234")}, 4, ErrLong, 4},
 		{"not empty", &source{reader: text("0")}, 0, ErrLong, 0},
 		{"does not close", &source{reader: text("0123"), closeErr: broken}, 4, broken, 4},
-		{"says that it gave more than was asked for", &source{reader: func() io.Reader { return wild(5) }}, 4, errBadCount, 0},
-		{"says that it gave less than nothing", &source{reader: func() io.Reader { return wild(-1) }}, 4, errBadCount, 0},
+		{"says that it gave more than was asked for", &source{reader: func() io.Reader { return wild(5) }}, 4, readbody.ErrBadCount, 0},
+		{"says that it gave less than nothing", &source{reader: func() io.Reader { return wild(-1) }}, 4, readbody.ErrBadCount, 0},
 		{"gives nothing for ever", &source{reader: func() io.Reader { return nothing{} }}, 4, io.ErrNoProgress, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

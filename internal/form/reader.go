@@ -67,7 +67,7 @@ func (r *reader) readFile(p []byte, s segment) (n int, ended bool, err error) {
 	n, err = r.readUnlocked(p, s)
 	switch {
 	case n < 0 || n > len(p):
-		return 0, false, errBadCount
+		return 0, false, readbody.ErrBadCount
 	case n > 0 && left == 0:
 		return 0, false, ErrLong
 	case err != io.EOF:

@@ -64,12 +64,17 @@ func gunzip(r io.Reader) (io.Reader, error) {
 // MaxEmpty reads in a row that give nothing, without an error, are a broken body.
 const MaxEmpty = 100
 
+// ErrBadCount is a reader that says it gave less than nothing, or more than was asked for.
+var ErrBadCount = errors.New("a read gave a count that cannot be")
+
 // arriving is the body as it arrives.
 type arriving Reader
 
 func (r *arriving) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
 	switch {
+	case n < 0 || n > len(p):
+		return 0, ErrBadCount
 	case n > 0 || err != nil:
 		r.empty = 0
 		r.Moved.Moved()

@@ -95,6 +95,11 @@ type nothing struct{}
 
 func (nothing) Read([]byte) (int, error) { return 0, nil }
 
+// wild is a reader that gives a count which cannot be.
+type wild func(asked int) int
+
+func (w wild) Read(p []byte) (int, error) { return w(len(p)), nil }
+
 // TestBrokenBodies give what came before.
 func TestBrokenBodies(t *testing.T) {
 	errLost := errors.New("lost")
@@ -104,6 +109,13 @@ func TestBrokenBodies(t *testing.T) {
 	b, _, err = read(200, io.MultiReader(strings.NewReader("hel"), nothing{}), "")
 	assert.ErrorIs(t, err, io.ErrNoProgress)
 	assert.Equal(t, "hel", string(b))
+	for _, encoding := range []string{"", "gzip"} {
+		for _, count := range []wild{func(int) int { return -1 }, func(asked int) int { return asked + 1 }} {
+			b, _, err = read(500, io.MultiReader(strings.NewReader("hel"), count), encoding)
+			assert.Equal(t, ErrBadCount, err)
+			assert.Equal(t, "hel", string(b))
+		}
+	}
 	b, err = (&Reader{}).All(&http.Response{StatusCode: 204})
 	assert.NoError(t, err)
 	assert.Empty(t, b)
