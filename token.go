@@ -114,8 +114,8 @@ func jwtLife(jwt string, header http.Header, now time.Time) time.Duration {
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		now = date
 	}
-	exp, ok := expClaim(jwt)
-	if !ok || exp <= float64(now.Unix()) || exp > float64(now.Add(maxTokenLife).Unix()) {
+	exp := expClaim(jwt)
+	if exp <= float64(now.Unix()) || exp > float64(now.Add(maxTokenLife).Unix()) {
 		return 0
 	}
 	return time.Unix(int64(exp), 0).Sub(now)
@@ -131,22 +131,22 @@ func lifeOf(expiresIn json.RawMessage) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// expClaim reads the exp claim without verifying the token, which is the API's
-// to do.
-func expClaim(jwt string) (exp float64, ok bool) {
+// expClaim reads the exp claim without verifying the token, which is the API's to do. It
+// is 0 where there is none.
+func expClaim(jwt string) float64 {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {
-		return 0, false
+		return 0
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
 	if err != nil {
-		return 0, false
+		return 0
 	}
 	var claims struct {
-		Exp *float64 `json:"exp"`
+		Exp float64 `json:"exp"`
 	}
-	if json.Unmarshal(payload, &claims) != nil || claims.Exp == nil {
-		return 0, false
+	if json.Unmarshal(payload, &claims) != nil {
+		return 0
 	}
-	return *claims.Exp, true
+	return claims.Exp
 }

@@ -37,3 +37,9 @@ func TestJWTLife(t *testing.T) {
 	behind := http.Header{"Date": {now.Add(-time.Minute).Format(http.TimeFormat)}}
 	assert.Equal(t, 70*time.Second, jwtLife(jwt, behind, now))
 }
+
+// A life of a year is the longest that is believed.
+func TestLongestLife(t *testing.T) {
+	assert.Equal(t, maxTokenLife, lifeOf([]byte("31536000")))
+	assert.Zero(t, lifeOf([]byte("31536001")))
+}
