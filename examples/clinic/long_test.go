@@ -3,17 +3,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
-	"net/http/cookiejar"
 	"os"
 	"regexp"
 	"strconv"
@@ -70,62 +66,6 @@ func (c *clinic) memory(line string) float64 {
 	kib, err := strconv.Atoi(string(match[1]))
 	require.NoError(c.t, err)
 	return float64(kib) / 1024
-}
-
-// A doctor calls the server without a page.
-type doctor struct {
-	t      *testing.T
-	url    string
-	client *http.Client
-	csrf   string
-}
-
-func signInDoctor(t *testing.T, url string) *doctor {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	d := &doctor{t: t, url: url, client: &http.Client{Jar: jar}}
-	var session struct{ CSRF string }
-	require.NoError(t, json.Unmarshal(d.json("POST", "/session", map[string]string{"user": testUser, "password": testPassword}), &session))
-	d.csrf = session.CSRF
-	return d
-}
-
-func (d *doctor) request(method, path string, body []byte, headers ...string) *http.Response {
-	d.t.Helper()
-	r, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, bytes.NewReader(body))
-	require.NoError(d.t, err)
-	r.Header.Set("X-CSRF-Token", d.csrf)
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	resp, err := d.client.Do(r)
-	require.NoError(d.t, err)
-	return resp
-}
-
-func (d *doctor) status(method, path string) int {
-	d.t.Helper()
-	resp := d.request(method, path, nil)
-	resp.Body.Close()
-	return resp.StatusCode
-}
-
-func (d *doctor) do(method, path string, body []byte, headers ...string) []byte {
-	d.t.Helper()
-	resp := d.request(method, path, body, headers...)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	require.NoError(d.t, err)
-	require.Less(d.t, resp.StatusCode, 300, "%s %s: %s", method, path, answer)
-	return answer
-}
-
-func (d *doctor) json(method, path string, v any) []byte {
-	d.t.Helper()
-	body, err := json.Marshal(v)
-	require.NoError(d.t, err)
-	return d.do(method, path, body, "Content-Type", "application/json")
 }
 
 // A recording of three hours leaves the page no larger than one of some minutes does. The recorder makes slices as fast
