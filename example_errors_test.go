@@ -294,8 +294,8 @@ func ExampleScribeFailedError() {
 func ExampleWaitError() {
 	server, client := fakeAPI()
 	defer server.Close()
-	server.ScriptTranscription(ambienttest.TranscriptionCompletes(100*time.Millisecond, "A long visit.")...)
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	server.ScriptTranscription(ambienttest.TranscriptionCompletes(time.Second, "A long visit.")...)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
 	defer cancel()
 
 	_, err := client.Transcriptions.SubmitAndWait(ctx, newVisit(), fakePace)
