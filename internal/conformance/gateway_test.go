@@ -47,9 +47,9 @@ http {
 		listen 127.0.0.1:%[2]d;
 		location / { proxy_pass %[6]s; proxy_read_timeout 500ms; }
 	}
-	server { # has no service behind it
+	server { # has no service behind it, and looks for one once it has the whole request
 		listen 127.0.0.1:%[3]d;
-		location / { proxy_pass http://127.0.0.1:%[7]d; }
+		location / { proxy_pass http://127.0.0.1:%[7]d; proxy_request_buffering on; }
 	}
 	server { # takes small bodies only
 		listen 127.0.0.1:%[4]d;
@@ -150,7 +150,6 @@ func TestGateway(t *testing.T) {
 		assert.Contains(t, string(bad.Body()), "nginx")
 		assert.Empty(t, bad.Detail, "HTML is no message")
 
-		// All of it leaves in one write, so that the answer comes to a whole request.
 		_, err := harness.SubmitOf(t.Context(), client, ambient.AudioBytes("visit.mp3", []byte("ID3\x04 synthetic")))
 		assert.True(t, ambient.MaybeSubmitted(err), "a 502 does not say that nothing was behind: %v", err)
 	})
