@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -758,5 +759,19 @@ func TestCredentialsFuncHangs(t *testing.T) {
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.NoError(t, client.Authenticate(t.Context()))
 		assert.EqualValues(t, 2, asked.Load())
+	})
+}
+
+// An observer that ends the goroutine of a token call ends the call that asked for it.
+func TestObserverEndsATokenCall(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T, srv *ambienttest.Server) {
+		client := harness.NewClient(t, srv, ambient.WithObserver(func(_ context.Context, e ambient.Event) {
+			if e.Route == "/auth/token" {
+				runtime.Goexit()
+			}
+		}))
+		source, ok := errors.AsType[*ambient.CredentialsError](client.Authenticate(t.Context()))
+		require.True(t, ok)
+		assert.Equal(t, "WithCredentials", source.Source)
 	})
 }
