@@ -5,14 +5,17 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // openSQLite opens a file, which may be followed by ?parameters of the driver.
@@ -50,7 +53,7 @@ func openSQLite(target string) (*store, error) {
 	}, nil
 }
 
-// With these a commit is on the disk when it returns, on macOS too.
+// With these a commit is on the disk when it returns, on macOS too. A statement waits 10 s for another process.
 const durable = "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)"
 
 // dataSource is a file as the driver names it.
@@ -84,8 +87,29 @@ func makePrivate(path string) error {
 	return nil
 }
 
+// connectSQLite makes the first connection, which turns a new file to WAL. While another process does the same, SQLite
+// refuses this at once, whatever its busy_timeout. So it is tried for 10 s.
+func connectSQLite(ctx context.Context, db *sql.DB) error {
+	for end := time.Now().Add(10 * time.Second); ; {
+		err := db.PingContext(ctx)
+		if !isBusy(err) || time.Now().After(end) {
+			return err
+		}
+		time.Sleep(rand.N(20 * time.Millisecond))
+	}
+}
+
+// isBusy reports whether another process, or another connection of this one, holds the file.
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // checkSQLite refuses settings under which a commit may be lost.
 func checkSQLite(ctx context.Context, db *sql.DB) error {
+	if err := connectSQLite(ctx, db); err != nil {
+		return err
+	}
 	var synchronous int
 	var journal string
 	if err := db.QueryRowContext(ctx, `PRAGMA synchronous`).Scan(&synchronous); err != nil {
@@ -103,19 +127,21 @@ func checkSQLite(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// lockFile takes the one place to run on a database. That is a transaction on a file beside it, which ends with the process.
+// lockFile takes the one place to run on a database. That is an immediate transaction on a file beside it, which ends
+// with the process. Of two exclusive transactions that begin at once, SQLite may refuse both. The journal is in memory,
+// because a journal file that a kill left behind is rolled back under an exclusive lock.
 func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
 	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dataSource(path)+"?_txlock=exclusive")
+	db, err := sql.Open("sqlite", dataSource(path)+"?_txlock=immediate&_pragma=journal_mode(MEMORY)")
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
 	tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
-		if busy, ok := errors.AsType[*sqlite.Error](err); ok && busy.Code()&0xff == 5 {
+		if isBusy(err) {
 			err = ErrInUse
 		}
 		return nil, errors.Join(err, db.Close())
