@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,10 +94,33 @@ func signing(_ *testing.T, next *http.Transport) http.RoundTripper {
 	})
 }
 
+// recording has go-vcr record each exchange. It reads what was sent as soon as the answer is there, which is a data race
+// of its own where the upload still goes on. So an early answer waits for the end of the upload.
 func recording(t *testing.T, next *http.Transport) http.RoundTripper {
-	r, err := recorder.New(t.TempDir()+"/cassette", recorder.WithMode(recorder.ModeRecordOnly), recorder.WithRealTransport(next))
+	r, err := recorder.New(t.TempDir()+"/cassette", recorder.WithMode(recorder.ModeRecordOnly),
+		recorder.WithRealTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent := make(chan struct{})
+			r = r.Clone(r.Context())
+			r.Body = upload{r.Body, sync.OnceFunc(func() { close(sent) })}
+			resp, err := next.RoundTrip(r)
+			if err == nil {
+				<-sent
+			}
+			return resp, err
+		})))
 	require.NoError(t, err)
 	return r
+}
+
+// An upload is a body that says when it is closed.
+type upload struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (u upload) Close() error {
+	u.closed()
+	return u.ReadCloser.Close()
 }
 
 func retrying(_ *testing.T, next *http.Transport) http.RoundTripper {
