@@ -16,9 +16,10 @@ import (
 	"github.com/ambient-scribe/ambient-go/pipeline"
 )
 
-// Four processes share a limit that no answer tells them.
+// Four processes share a limit that no answer tells them. The burst of the API forgives what is sent
+// together after the machine of the test stood still for a second.
 func TestRateLimitOverAFleet(t *testing.T) {
-	c := newClinic(t, ambienttest.WithRateLimit(ambienttest.RateLimit{Algorithm: ambienttest.TokenBucket, Limit: 50, Burst: 10}))
+	c := newClinic(t, ambienttest.WithRateLimit(ambienttest.RateLimit{Algorithm: ambienttest.TokenBucket, Limit: 50, Burst: 50}))
 	url := postgresURL(t)
 	config := c.config()
 	config.RateLimit, config.Parallel = 50, 8
