@@ -103,7 +103,7 @@ func (c *clinic) results(key string) []*pipeline.Result {
 }
 
 func (c *clinic) config() pipeline.Config {
-	return pipeline.Config{Client: c.client, Source: c, Deliver: c.deliver, Lease: 2 * time.Second}
+	return pipeline.Config{Client: c.client, Source: c, Deliver: c.deliver}
 }
 
 func open(t *testing.T, url string, config pipeline.Config) *pipeline.Pipeline {

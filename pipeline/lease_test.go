@@ -19,6 +19,13 @@ func expire(t *testing.T, db *sql.DB) {
 	require.NoError(t, err)
 }
 
+// shortLease is a pipeline that soon looks after what dead processes have left.
+func (c *clinic) shortLease() pipeline.Config {
+	config := c.config()
+	config.Lease = 6 * time.Second
+	return config
+}
+
 // A process that is frozen during an upload has not submitted: another one goes on, and the first is cut at its last byte.
 func TestProcessThatIsTakenForDeadBeforeItsCommit(t *testing.T) {
 	c := newClinic(t)
@@ -32,7 +39,7 @@ func TestProcessThatIsTakenForDeadBeforeItsCommit(t *testing.T) {
 	<-audio.reached
 
 	expire(t, database(t, url))
-	other := open(t, url, c.config())
+	other := open(t, url, c.shortLease())
 	drain(t, other)
 	close(audio.release)
 	require.Eventually(t, func() bool { return len(c.RequestsTo("POST /transcribe")) == 2 }, time.Minute, 10*time.Millisecond)
@@ -45,7 +52,7 @@ func TestProcessThatIsTakenForDeadBeforeItsCommit(t *testing.T) {
 // A process that is frozen after its commit leaves a doubt, which the answer ends when it comes after all.
 func TestProcessThatIsTakenForDeadAfterItsCommit(t *testing.T) {
 	c := newClinic(t)
-	c.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: 5 * time.Second})
+	c.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: 10 * time.Second})
 	url := postgresURL(t)
 	config := c.config()
 	config.Lease = time.Hour
@@ -55,7 +62,7 @@ func TestProcessThatIsTakenForDeadAfterItsCommit(t *testing.T) {
 	awaitVisit(t, frozen, "visit", func(s pipeline.Status) bool { return s.State == pipeline.Sent })
 
 	expire(t, database(t, url))
-	other := open(t, url, c.config())
+	other := open(t, url, c.shortLease())
 	start(t, other, time.Second)
 	awaitVisit(t, other, "visit", func(s pipeline.Status) bool { return s.State == pipeline.Unknown && s.Reason == "process-died" })
 	awaitVisit(t, other, "visit", func(s pipeline.Status) bool { return s.State == pipeline.Done })
@@ -68,7 +75,7 @@ func TestProcessThatIsTakenForDeadAfterItsCommit(t *testing.T) {
 func TestProcessReleasesWhatItDoesNotWorkOn(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		c := newClinic(t)
-		p := open(t, url, c.config())
+		p := open(t, url, c.shortLease())
 		start(t, p, time.Second)
 		db := database(t, url)
 		var process string
@@ -93,7 +100,7 @@ func TestRiverLosesItsJobs(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		c := newClinic(t)
 		audio := newGatedAudio()
-		config := c.config()
+		config := c.shortLease()
 		config.Parallel, config.Source = 1, audio
 		p := open(t, url, config)
 		add(t, p, numbered(5)...)
@@ -122,7 +129,7 @@ func TestDatabaseThatCrashes(t *testing.T) {
 	require.NoError(t, err)
 	c := newClinic(t)
 	c.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: 3 * time.Second})
-	p := open(t, url, c.config())
+	p := open(t, url, c.shortLease())
 	add(t, p, "visit")
 	stop := start(t, p, time.Minute)
 	awaitVisit(t, p, "visit", func(s pipeline.Status) bool { return s.State == pipeline.Sent })

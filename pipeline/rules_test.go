@@ -357,14 +357,14 @@ func TestDeliverTx(t *testing.T) {
 		c := newClinic(t)
 		var calls atomic.Int64
 		config := c.config()
-		config.Deliver = nil
+		config.Deliver, config.Lease = nil, 7*time.Second
 		config.DeliverTx = func(ctx context.Context, tx *sql.Tx, r *pipeline.Result) error {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO note (visit) VALUES ($1)`, r.Key); err != nil {
 				return err
 			}
 			if url[:6] != "sqlite" { // a process that freezes here holds up others no longer than its lease
 				var idle string
-				if err := tx.QueryRowContext(ctx, `SHOW idle_in_transaction_session_timeout`).Scan(&idle); err != nil || idle != "2s" {
+				if err := tx.QueryRowContext(ctx, `SHOW idle_in_transaction_session_timeout`).Scan(&idle); err != nil || idle != "7s" {
 					return fmt.Errorf("idle timeout %q: %w", idle, err)
 				}
 			}
