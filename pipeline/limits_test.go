@@ -17,8 +17,8 @@ import (
 	"github.com/ambient-scribe/ambient-go/pipeline"
 )
 
-// Four processes share a limit that no answer tells them. The burst of the API forgives what is sent
-// together after the machine of the test stood still for a second.
+// Four processes share a limit that no answer tells them. The burst of the API forgives what is sent together after the
+// machine of the test stood still for a second.
 func TestRateLimitOverAFleet(t *testing.T) {
 	c := newClinic(t, ambienttest.WithRateLimit(ambienttest.RateLimit{Algorithm: ambienttest.TokenBucket, Limit: 50, Burst: 50}))
 	url := postgresURL(t)
@@ -57,7 +57,7 @@ func TestRefusalPausesTheFleet(t *testing.T) {
 	const pause, look = 12 * time.Second, 3 * time.Second
 	onBoth(t, func(t *testing.T, url string) {
 		c := newClinic(t)
-		c.Fault("POST /scribe", 1, ambienttest.RetryAfter(429, "12"))
+		c.Fault("POST /scribe", 1, ambienttest.RetryAfter(429, fmt.Sprint(pause.Seconds())))
 		p := open(t, url, pipeline.Config{})
 		processes := 2
 		if strings.HasPrefix(url, "sqlite:") {

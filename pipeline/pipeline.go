@@ -66,7 +66,8 @@ type Pipeline struct {
 }
 
 // Open opens the database of a URL, "sqlite:PATH" or "postgres://…", and makes or updates its tables. It refuses
-// settings under which a commit may be lost, and tables of a newer version. A SQLite file is made, readable by its owner alone.
+// settings under which a commit may be lost, and tables of a newer version. A SQLite file is made, readable by its owner
+// alone. Open waits for another process that makes the same file.
 func Open(ctx context.Context, databaseURL string, c Config) (*Pipeline, error) {
 	c, err := c.withDefaults()
 	if err != nil {
