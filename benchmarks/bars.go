@@ -100,11 +100,11 @@ func (r *results) limitBars() []bar {
 	var list []bar
 	for i, c := range limitCases() {
 		got := r.limits[i][0]
-		list = append(list, bar{what: c.name + ": failed", bound: 0, value: got.failed})
+		list = append(list, bar{what: c.name + ": failed", bound: 0, value: got.Failed})
 		if c.held {
 			list = append(list,
-				bar{what: c.name + ": refused", bound: c.refused, value: got.refused},
-				bar{what: c.name + ": ideal time / ours", bound: c.ratio, atLeast: true, varies: true, value: got.ratio})
+				bar{what: c.name + ": refused", bound: c.refused, value: got.Refused},
+				bar{what: c.name + ": ideal time / ours", bound: c.ratio, atLeast: true, varies: true, value: got.Ratio})
 		}
 	}
 	return list
@@ -125,7 +125,7 @@ func (r *results) virtualBars() []bar {
 }
 
 func (r *results) connectionBars() []bar {
-	return []bar{{what: "connections opened by 100 good calls and 100 cancelled ones", bound: maxConnections, value: sample{float64(r.conns[0].opened)}}}
+	return []bar{{what: "connections opened by 100 good calls and 100 cancelled ones", bound: maxConnections, value: sample{float64(r.conns[0])}}}
 }
 
 func (r *results) deadlineBars() []bar {

@@ -46,7 +46,7 @@ func (r *results) chartPanels() []chartPanel {
 		panels[0].add(u.name, u.plain.peakMiB.median(), nameOurs, nameOpenAI, nameStripe, nameResty)
 	}
 	for _, l := range r.limits[0] {
-		panels[1].add(l.name, l.refused.median(), nameOurs, nameRetryable, nameFailsafe, nameAzure)
+		panels[1].add(l.Name, l.Refused.median(), nameOurs, nameRetryable, nameFailsafe, nameAzure)
 	}
 	for i, w := range r.waiters {
 		for _, got := range r.waits[i] {

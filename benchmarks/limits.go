@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/ambient-scribe/ambient-go"
@@ -16,7 +18,8 @@ import (
 
 const (
 	limitGoroutines = 64
-	limitTimeout    = 2 * time.Minute // of all the calls of one client
+	limitTimeout    = 2 * time.Minute  // of all the calls of one client
+	loopbackTrip    = time.Millisecond // is what a request over loopback takes at most, without a load
 )
 
 // A limitCase is a rate limit and a load that meets it.
@@ -57,10 +60,10 @@ func limitCases() []limitCase {
 
 // A limitResult is what one client did in one case, over several runs.
 type limitResult struct {
-	name    string
-	ratio   sample // ideal time / time
-	refused sample // answers with 429
-	failed  sample // calls that returned an error
+	Name    string
+	Ratio   sample // ideal time / time
+	Refused sample // answers with 429
+	Failed  sample // calls that returned an error
 }
 
 // measureLimit runs all clients of a case at the same time, each against another
@@ -71,9 +74,7 @@ func measureLimit(c limitCase, list []limitClient, rounds int) ([]limitResult, e
 	for range rounds {
 		var wg sync.WaitGroup
 		for i, l := range list {
-			r := &results[i]
-			r.name = l.name
-			wg.Go(func() { errs[i] = c.run(l, r) })
+			wg.Go(func() { errs[i] = c.run(l, ambienttest.NewServer(), nil, &results[i]) })
 		}
 		wg.Wait()
 		if err := errors.Join(errs...); err != nil {
@@ -83,10 +84,12 @@ func measureLimit(c limitCase, list []limitClient, rounds int) ([]limitResult, e
 	return results, nil
 }
 
-func (c limitCase) run(l limitClient, r *limitResult) error {
-	s := ambienttest.NewServer()
+// run makes the calls of one client, through the transport if it is not nil, and closes
+// the server.
+func (c limitCase) run(l limitClient, s *ambienttest.Server, transport http.RoundTripper, r *limitResult) error {
 	defer s.Close()
 	a := prepare(s)
+	a.transport = transport
 	s.SetRateLimit(c.limit) // for a client that asks for it when it is made
 	var calls []func(context.Context) error
 	for range c.clients {
@@ -108,9 +111,10 @@ func (c limitCase) run(l limitClient, r *limitResult) error {
 			refused++
 		}
 	}
-	r.ratio = append(r.ratio, c.ideal.Seconds()/took.Seconds())
-	r.refused = append(r.refused, float64(refused))
-	r.failed = append(r.failed, float64(failed))
+	r.Name = l.name
+	r.Ratio = append(r.Ratio, c.ideal.Seconds()/took.Seconds())
+	r.Refused = append(r.Refused, float64(refused))
+	r.Failed = append(r.Failed, float64(failed))
 	return nil
 }
 
@@ -155,19 +159,39 @@ func prepare(s *ambienttest.Server) account {
 	}
 }
 
-// measureLimits runs one case after another, or all at once where their times
-// do not matter.
+// measureLimits runs one case after another in real time. A quick one is in virtual time,
+// in a child process, and its counts are the same on a slow machine.
 func measureLimits(list []limitClient, rounds int, quick bool) ([][]limitResult, error) {
-	cases := limitCases()
-	all := make([][]limitResult, len(cases))
-	errs := make([]error, len(cases))
-	var wg sync.WaitGroup
-	for i, c := range cases {
-		wg.Go(func() { all[i], errs[i] = measureLimit(c, list, rounds) })
-		if !quick {
-			wg.Wait()
-		}
+	var all [][]limitResult
+	if quick {
+		err := runChild(&all, nil, "-child", "limit", "-rounds", strconv.Itoa(rounds))
+		return all, err
 	}
-	wg.Wait()
-	return all, errors.Join(errs...)
+	for _, c := range limitCases() {
+		results, err := measureLimit(c, list, rounds)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, results)
+	}
+	return all, nil
+}
+
+// beLimited runs all cases with this SDK in a child process, through a network as near as
+// loopback, and prints the results.
+func beLimited(rounds int) {
+	inBubble(nameOurs, func(*testing.T) (any, error) {
+		var all [][]limitResult
+		for _, c := range limitCases() {
+			var r limitResult
+			for range rounds {
+				s := ambienttest.NewInMemory()
+				if err := c.run(limitClients()[0], s, distant{s.Client().Transport, loopbackTrip}, &r); err != nil {
+					return nil, err
+				}
+			}
+			all = append(all, []limitResult{r})
+		}
+		return all, nil
+	})
 }

@@ -1,7 +1,7 @@
 // Command benchmarks measures this SDK and its rivals on the same work.
 //
 //	go run .             everything, in about a quarter of an hour; writes RESULTS.md and chart.svg
-//	go run . -quick      the counts of this SDK alone, in about two minutes; writes nothing
+//	go run . -quick      the counts of this SDK alone, in virtual time, in half a minute; writes nothing
 //	go run . -only NAMES some parts, with commas between them; prints their sections
 //
 // Each prints a line for each bar that is not held, and then ends with status 1. parts.go
@@ -37,7 +37,11 @@ func main() {
 	case "wait":
 		beWaiter(*name)
 	case "limit":
-		beLimited(*name)
+		beLimited(*rounds)
+	case "virtual":
+		beVirtual(*name)
+	case "connections":
+		beCancelled(*name)
 	default:
 		err = run(*only, *quick, max(*rounds, 1))
 	}

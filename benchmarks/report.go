@@ -132,7 +132,7 @@ func (r *results) reportLimits(d *doc) {
 		}
 		d.table("client", "ideal time / its time", "refused", "failed")
 		for _, l := range r.limits[i] {
-			d.row(l.name, l.ratio.text(2), l.refused.text(0), l.failed.text(0))
+			d.row(l.Name, l.Ratio.text(2), l.Refused.text(0), l.Failed.text(0))
 		}
 	}
 	d.line("")
@@ -157,10 +157,10 @@ func (r *results) reportVirtual(d *doc) {
 
 func (r *results) reportConnections(d *doc) {
 	d.line("\n## Connections")
-	d.line("\nOpened by %d good calls, each followed by one that gets a 503 and is cancelled while it waits to be repeated.", connPairs)
+	d.line("\nOpened by %d good calls, each followed by one that gets a 503 with a body and is cancelled while it waits to be\nrepeated.", connPairs)
 	d.table("client", "connections")
-	for _, c := range r.conns {
-		d.row(c.name, fmt.Sprint(c.opened))
+	for i, opened := range r.conns {
+		d.row(limitClients()[i].name, fmt.Sprint(opened))
 	}
 }
 

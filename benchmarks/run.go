@@ -16,7 +16,7 @@ type results struct {
 	waits     [][]waitResult
 	limits    [][]limitResult   // by case
 	virtual   [][]virtualResult // by client
-	conns     []connResult
+	conns     []int64           // by client
 	deadlines []deadlineResult
 	sizes     []sizeResult
 	command   commandResult
@@ -62,7 +62,7 @@ func (r *results) measureLimits(quick bool) (err error) {
 func (r *results) measureVirtual(quick bool) error {
 	for _, l := range first(limitClients(), quick) {
 		var got []virtualResult
-		if err := runChild(&got, nil, "-child", "limit", "-child-name", l.name); err != nil {
+		if err := runChild(&got, nil, "-child", "virtual", "-child-name", l.name); err != nil {
 			return err
 		}
 		r.virtual = append(r.virtual, got)
@@ -71,12 +71,12 @@ func (r *results) measureVirtual(quick bool) error {
 }
 
 func (r *results) measureConnections(quick bool) error {
-	for _, p := range first(pathers(), quick) {
-		got, err := measureConnections(p)
-		if err != nil {
+	for _, l := range first(limitClients(), quick) {
+		var opened int64
+		if err := runChild(&opened, nil, "-child", "connections", "-child-name", l.name); err != nil {
 			return err
 		}
-		r.conns = append(r.conns, got)
+		r.conns = append(r.conns, opened)
 	}
 	return nil
 }

@@ -54,12 +54,12 @@ type venue struct {
 	work   sync.WaitGroup
 }
 
-// newVenue connects a client through a network that takes roundTrip for each request, and
-// sets a limit on all routes.
+// newVenue connects a client through a network that takes about roundTrip for each request,
+// and sets a limit on all routes.
 func newVenue(l limitClient, limit ambienttest.RateLimit) *venue {
 	v := &venue{server: ambienttest.NewInMemory()}
 	a := prepare(v.server)
-	a.transport = distant{v.server.Client().Transport}
+	a.transport = distant{v.server.Client().Transport, roundTrip}
 	time.Sleep(time.Minute) // so that a window begins, and what prepared the account is past
 	v.server.SetRateLimit(limit)
 	v.client = l.connect(a)
@@ -97,25 +97,29 @@ func (v *venue) requests(route string, start, end time.Time) (passed, refused fl
 	return passed, refused
 }
 
-// A distant transport is a network between the client and the server.
-type distant struct{ http.RoundTripper }
+// A distant transport is a network between the client and the server. It takes about trip
+// for each request.
+type distant struct {
+	http.RoundTripper
+	trip time.Duration
+}
 
 func (d distant) RoundTrip(req *http.Request) (*http.Response, error) {
-	pause(req.Context())
+	d.pause(req.Context())
 	resp, err := d.RoundTripper.RoundTrip(req)
-	pause(req.Context())
+	d.pause(req.Context())
 	return resp, err
 }
 
-// pause takes about half of roundTrip.
-func pause(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, roundTrip*9/20+rand.N(roundTrip/10))
+// pause takes about half of a trip.
+func (d distant) pause(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, d.trip*9/20+rand.N(d.trip/10))
 	defer cancel()
 	<-ctx.Done()
 }
 
-// beLimited meets all cases with a client in a child process, and prints the results.
-func beLimited(name string) {
+// beVirtual meets all cases with a client in a child process, and prints the results.
+func beVirtual(name string) {
 	inBubble(name, func(*testing.T) (any, error) {
 		for _, l := range limitClients() {
 			if l.name != name {
