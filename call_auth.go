@@ -106,6 +106,9 @@ func (c *call) tokenRefused(used Token) bool {
 
 // sleep waits, for no longer than the context lasts.
 func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 { // an expired timer in a testing/synctest bubble may crash the race detector (go.dev/issue/78156)
+		return
+	}
 	select {
 	case <-time.After(d):
 	case <-ctx.Done():

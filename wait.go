@@ -124,11 +124,8 @@ func (w *waiter[T]) follow(ctx context.Context, k *pollState) (job T, err error)
 	err = errPanicked
 	defer func() { w.finish(k, err) }()
 	for {
-		select {
-		case <-time.After(time.Until(k.due)):
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil { // also where both are so
+		sleep(ctx, time.Until(k.due))
+		if ctx.Err() != nil {
 			return job, k.waitError(contextError(ctx))
 		}
 		if job, err, done := w.handlePoll(w.poll(k)); done {

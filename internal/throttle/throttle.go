@@ -63,20 +63,23 @@ func (t *Throttle) Acquire(ctx context.Context, name string, maxWait time.Durati
 	e.queue.enqueue(w)
 	e.checked = min(e.checked, w.latest)
 	t.unlock(now)
-	select {
-	case <-w.done:
-	case <-time.After(maxWait):
-		now := t.lock()
-		defer t.unlock(now)
-		if e.queue.remove(w) {
-			return e.grant(now), nil
+	if maxWait > 0 { // an expired timer in a testing/synctest bubble may crash the race detector (go.dev/issue/78156)
+		select {
+		case <-w.done:
+			return w.permit, w.err
+		case <-time.After(maxWait):
+		case <-ctx.Done():
+			defer t.unlock(t.lock())
+			if !e.queue.remove(w) && w.permit != nil {
+				w.permit.reclaim() // for the next in the queue
+			}
+			return nil, ctx.Err()
 		}
-	case <-ctx.Done():
-		defer t.unlock(t.lock())
-		if !e.queue.remove(w) && w.permit != nil {
-			w.permit.reclaim() // for the next in the queue
-		}
-		return nil, ctx.Err()
+	}
+	now = t.lock()
+	defer t.unlock(now)
+	if e.queue.remove(w) {
+		return e.grant(now), nil
 	}
 	return w.permit, w.err
 }
