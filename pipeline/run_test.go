@@ -81,7 +81,7 @@ func TestRunEndsBeforeTheCommit(t *testing.T) {
 func TestRunWaitsForTheAnswerToWhatIsPastItsCommit(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		c := newClinic(t)
-		c.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: 2 * time.Second})
+		c.Fault("POST /transcribe", 1, ambienttest.Fault{Delay: 5 * time.Second})
 		p := open(t, url, c.config())
 		add(t, p, "visit")
 		stop := start(t, p, time.Minute)
