@@ -10,8 +10,8 @@ MODULES     = $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod')))
 TESTED      = $(filter-out . benchmarks examples/clinic,$(MODULES)) examples/clinic
 COVERED     = $(shell go list . ./internal/... | grep -v /conformance | paste -sd, -)
 COUNT       = 1
-# These crash the race detector itself at times. "make test" runs them.
-NORACE      = "^(TestRandomWalk|TestFewFunctionsHang)$$"
+# It takes two minutes with the race detector. "make test" and the nightly run have it.
+SLOW        = '^TestRandomWalk$$'
 FUZZTIME    = 10000x
 KILLS       = 30
 FREEZES     = 2
@@ -34,7 +34,7 @@ test: ## the tests of the SDK
 race: ## the same with the race detector, in any order; COUNT=3 repeats them
 	go test -race -shuffle=on ./examples/...
 	go test -race -shuffle=on -count=$(COUNT) ./ambienttest
-	go test -race -shuffle=on -count=$(COUNT) -skip $(NORACE) -coverprofile=coverage.out -coverpkg=$(COVERED) . ./internal/...
+	go test -race -shuffle=on -timeout 20m -count=$(COUNT) -skip $(SLOW) -coverprofile=coverage.out -coverpkg=$(COVERED) . ./internal/...
 
 modules: ## the tests of the other modules, with the race detector, in any order
 	@set -e; for dir in $(TESTED); do (set -x; go -C $$dir test -race -shuffle=on -timeout 20m ./...); done
@@ -147,4 +147,5 @@ nightly: ## what takes longer: 200 kills of the pipeline, long fuzzing
 	$(MAKE) kills KILLS=200 FREEZES=12 CRASHES=7
 	go -C internal/conformance/transports test -race -tags nightly ./...
 	$(MAKE) cover COUNT=10
+	go test -race -run $(SLOW) ./internal/throttle
 	$(MAKE) fuzz FUZZTIME=10m
