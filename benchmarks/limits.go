@@ -19,7 +19,7 @@ import (
 const (
 	limitGoroutines = 64
 	limitTimeout    = 2 * time.Minute  // of all the calls of one client
-	loopbackTrip    = time.Millisecond // is what a request over loopback takes at most, without a load
+	loopbackTrip    = time.Millisecond // of a request over loopback at most, without a load
 )
 
 // A limitCase is a rate limit and a load that meets it.
