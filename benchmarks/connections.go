@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"sync/atomic"
-	"testing"
 	"testing/synctest"
 
 	"github.com/ambient-scribe/ambient-go/ambienttest"
@@ -17,17 +15,10 @@ import (
 // and is cancelled while it waits to be repeated.
 const connPairs = 100
 
-// beCancelled makes those calls with a client in a child process, and prints how many
-// connections it opened.
+// beCancelled makes connPairs pairs of calls with a client in a child process, and prints
+// how many connections the client opened.
 func beCancelled(name string) {
-	inBubble(name, func(*testing.T) (any, error) {
-		for _, l := range limitClients() {
-			if l.name == name {
-				return connections(l)
-			}
-		}
-		return nil, errors.New("no such client")
-	})
+	clientInBubble(name, func(l limitClient) (any, error) { return connections(l) })
 }
 
 func connections(l limitClient) (opened int64, err error) {

@@ -120,16 +120,22 @@ func (d distant) pause(ctx context.Context) {
 
 // beVirtual meets all cases with a client in a child process, and prints the results.
 func beVirtual(name string) {
+	clientInBubble(name, func(l limitClient) (any, error) {
+		var results []virtualResult
+		for _, c := range virtualCases() {
+			results = append(results, c.run(l))
+		}
+		return results, nil
+	})
+}
+
+// clientInBubble is inBubble with the client of a name.
+func clientInBubble(name string, run func(limitClient) (any, error)) {
 	inBubble(name, func(*testing.T) (any, error) {
 		for _, l := range limitClients() {
-			if l.name != name {
-				continue
+			if l.name == name {
+				return run(l)
 			}
-			var results []virtualResult
-			for _, c := range virtualCases() {
-				results = append(results, c.run(l))
-			}
-			return results, nil
 		}
 		return nil, errors.New("no such client")
 	})
